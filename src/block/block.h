@@ -58,6 +58,8 @@ struct block_request {
 	const struct iovec *iov; /* READ, WRITE: sums to length; else NULL */
 	unsigned iov_count;
 	block_done_fn done;
+	uint32_t client;  /* whose request it is, for traces and hand-offs */
+	uint32_t command; /* the client's own number for it */
 
 	/* the device's own, from submit until done */
 	struct block_request *next;

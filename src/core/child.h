@@ -24,7 +24,7 @@
 
 #include <sys/types.h>
 
-#define CHILD_FDS_MAX 8
+#define CHILD_FDS_MAX 24
 
 enum child_state { CHILD_STOPPED, CHILD_RUNNING, CHILD_BACKOFF };
 
