@@ -183,8 +183,8 @@ struct handoff_reply {
 static_assert(sizeof(struct handoff_reply) == 64, "one cache line");
 
 #define HANDOFF_META_BYTES (UINT64_C(1) << 20)
-#define HANDOFF_META_DEPTH 256u /* META_IO in flight, at most; all on lane 0   \
-	                         */
+/* META_IO in flight, at most; all on lane 0. */
+#define HANDOFF_META_DEPTH 256u
 
 /* -- lanes ---------------------------------------------------------------- */
 
