@@ -9,6 +9,9 @@
  *      posted tasks -> deferred tasks -> pollers -> io_uring submit/reap ->
  *      ready descriptors -> expired timers -> deferred tasks
  *
+ * Each of these has its own header: core/task.h, core/watch.h, core/timer.h,
+ * core/poller.h, core/uring.h; this one includes the first four.
+ *
  * When an iteration found no work the reactor spins for a time that adapts to
  * the gaps it has lately seen (not at all when work comes rarely, at most
  * spin_max_us), then sleeps in epoll_wait.
@@ -29,8 +32,12 @@
 #ifndef CORE_REACTOR_H
 #define CORE_REACTOR_H
 
+#include "base/clock.h"
 #include "base/err.h"
-#include "base/list.h"
+#include "core/poller.h"
+#include "core/task.h"
+#include "core/timer.h"
+#include "core/watch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +48,9 @@ struct reactor_opts {
 	const char *name;     /* for logs and the thread's name; borrowed */
 	unsigned spin_max_us; /* 0: never spin */
 	unsigned uring_depth; /* 0: no io_uring on this reactor */
+	/* Simulated time for reactors driven by reactor_poll(); NULL: the
+	 * host's clock.  Borrowed. */
+	const struct clock *clock;
 };
 
 /*
@@ -52,7 +62,11 @@ int reactor_create(const struct reactor_opts *opts, struct reactor **out,
 /* Nothing may be watched, armed or in flight any more.  NULL is allowed. */
 void reactor_destroy(struct reactor *r);
 
-/* Run on the calling thread until reactor_stop(). */
+/*
+ * Run on the calling thread until reactor_stop(); a stop asked for before the
+ * call counts.  The first thread that runs or polls a reactor is its thread
+ * for good (io_uring has one issuer).
+ */
 void reactor_run(struct reactor *r);
 
 /*
@@ -71,70 +85,8 @@ void reactor_stop(struct reactor *r);
 struct reactor *reactor_current(void);
 void reactor_bind(struct reactor *r);
 
-/* Monotonic time, read once per iteration. */
+/* Monotonic time, read once per iteration (outside one: at the call). */
 uint64_t reactor_now_ns(const struct reactor *r);
-
-/* -- tasks ---------------------------------------------------------------- */
-
-struct task {
-	struct task *next; /* reactor's */
-	void (*run)(struct task *t);
-};
-
-/* Run `t` on `r`'s thread.  Any thread; lock-free; the task is `r`'s until
- * it runs. */
-void task_post(struct reactor *r, struct task *t);
-
-/* Run `t` later in this iteration or in the next, on this very thread, in
- * the order of the calls.  Cheaper than task_post(). */
-void task_defer(struct reactor *r, struct task *t);
-
-/* -- descriptors ---------------------------------------------------------- */
-
-struct watch {
-	int fd;
-	uint32_t events; /* EPOLLIN, EPOLLOUT, ...; level-triggered */
-	void (*ready)(struct watch *w, uint32_t events);
-	struct list ready_link; /* reactor's */
-	uint32_t ready_events;  /* reactor's */
-};
-
-/* @return 0; -EMFILE, -ENOMEM, -ENOSPC, -EPERM (a regular file). */
-int watch_start(struct reactor *r, struct watch *w);
-void watch_modify(struct reactor *r, struct watch *w, uint32_t events);
-void watch_stop(struct reactor *r, struct watch *w);
-
-/* -- timers --------------------------------------------------------------- */
-
-struct timer {
-	void (*fire)(struct timer *t); /* one shot; may start itself again */
-	uint64_t due_ns;               /* reactor's */
-	unsigned slot;                 /* reactor's; 0 while not armed */
-};
-
-/* (Re)arm.  @return 0; -ENOMEM. */
-int timer_start(struct reactor *r, struct timer *t, uint64_t delay_ns);
-void timer_stop(struct reactor *r, struct timer *t);
-
-/* -- pollers -------------------------------------------------------------- */
-
-/*
- * Something that has no descriptor to wait on, such as a ring in shared
- * memory.  poll() is called in every iteration and says whether it did work.
- * Before the reactor sleeps it calls prepare_sleep(): the poller asks its
- * peer for a wake-up (an eventfd that it watches) and says whether it is
- * still idle; false cancels the sleep.  woken() follows every
- * prepare_sleep().
- */
-struct poller {
-	bool (*poll)(struct poller *p);
-	bool (*prepare_sleep)(struct poller *p); /* NULL: may always sleep */
-	void (*woken)(struct poller *p);         /* NULL: nothing to undo */
-	struct list link;                        /* reactor's */
-};
-
-void poller_start(struct reactor *r, struct poller *p);
-void poller_stop(struct reactor *r, struct poller *p);
 
 /* -- what the operator sees ----------------------------------------------- */
 
