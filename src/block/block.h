@@ -30,6 +30,7 @@
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -79,6 +80,7 @@ struct block_device {
 	const struct block_ops *ops;
 	uint64_t size;  /* bytes; a multiple of the grain */
 	uint32_t grain; /* bytes; a power of two, at least BLOCK_SECTOR */
+	bool cheap_zeroes; /* WRITE_ZEROES costs less than a WRITE of zeroes */
 };
 
 static inline void block_submit(struct block_device *dev,
