@@ -78,8 +78,8 @@ struct block_ops {
 
 struct block_device {
 	const struct block_ops *ops;
-	uint64_t size;  /* bytes; a multiple of the grain */
-	uint32_t grain; /* bytes; a power of two, at least BLOCK_SECTOR */
+	uint64_t size;     /* bytes; a multiple of the grain */
+	uint32_t grain;    /* bytes; a power of two, at least BLOCK_SECTOR */
 	bool cheap_zeroes; /* WRITE_ZEROES costs less than a WRITE of zeroes */
 };
 
