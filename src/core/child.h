@@ -11,11 +11,16 @@
  * The child is this very program (/proc/self/exe) with other arguments.  It
  * inherits standard error, the descriptors that are passed and nothing else:
  * every other one is closed before exec, whatever its flags.  Passed
- * descriptors become 3, 4, ... in the child.  It gets SIGKILL when the parent
- * dies (PR_SET_PDEATHSIG).  Death is noticed by a pidfd, not by SIGCHLD.
+ * descriptors become 3, 4, ... in the child; standard input and output are
+ * /dev/null; signals have their default action and none is blocked.
  *
- * The first restart is immediate; a child that dies within a second of its
- * start is restarted after 50 ms, doubling to 5 s.
+ * It gets SIGKILL when the thread that started it ends (PR_SET_PDEATHSIG), so
+ * that thread, the reactor's, should live as long as the process.  Death is
+ * noticed by a pidfd, not by SIGCHLD.  Memory is not copied (vfork), so a
+ * restart costs a large parent no more than a small one.
+ *
+ * The first restart is immediate, and so is that of a child which has run for
+ * a second; one that dies sooner is restarted after 50 ms, doubling to 5 s.
  */
 #ifndef CORE_CHILD_H
 #define CORE_CHILD_H
@@ -35,11 +40,12 @@ struct child {
 	/*
 	 * Called before every start; fills in the descriptors to pass and
 	 * returns how many, or a negative errno (then the start is tried
-	 * again after the backoff).
+	 * again after the backoff; the first start fails).  They stay the
+	 * owner's.  NULL: none.
 	 */
 	int (*prepare)(struct child *c, int fds[CHILD_FDS_MAX]);
 	/* The child has died with this wait status; a restart will follow
-	 * unless child_stop() is called. */
+	 * unless child_stop() is called, here or later.  NULL: no matter. */
 	void (*died)(struct child *c, int status);
 
 	/* child's own */
@@ -49,14 +55,15 @@ struct child {
 	uint64_t started_ns;
 	unsigned backoff_ms;
 	struct reactor *reactor;
-	struct watch watch;
+	struct watch watch; /* its fd is the pidfd */
 	struct timer timer;
 };
 
 /* @return 0; a negative errno with words in *e if the first start failed. */
 int child_start(struct reactor *r, struct child *c, struct err *e);
 
-/* SIGTERM, then SIGKILL after `grace_ms`; returns when it is gone. */
+/* SIGTERM, then SIGKILL after `grace_ms`; returns when it is gone, without a
+ * call of died().  Nothing to do for a stopped child. */
 void child_stop(struct child *c, unsigned grace_ms);
 
 #endif /* CORE_CHILD_H */
