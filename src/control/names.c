@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/methods.h"
+
+#include "base/base.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+static const char first_letters[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789";
+
+static bool is_first(char c)
+{
+	return c && strchr(first_letters, c);
+}
+
+static bool is_name(const char *text, size_t n)
+{
+	if (n == 0 || n > METHODS_NAME_MAX || !is_first(text[0]))
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (!is_first(text[i]) && !(text[i] && strchr("_.-", text[i])))
+			return false;
+	return true;
+}
+
+static bool name_valid(const char *text)
+{
+	return is_name(text, strlen(text));
+}
+
+const struct rpc_syntax methods_name_syntax = {
+	.words = "1 to 63 letters, digits, '_', '.' or '-', the first a letter "
+		 "or digit",
+	.valid = name_valid,
+};
+
+int methods_split_volume(const char *text, char pool[METHODS_NAME_MAX + 1],
+                         char volume[METHODS_NAME_MAX + 1])
+{
+	const char *slash = strchr(text, '/');
+	size_t n;
+
+	if (!slash || !is_name(text, (size_t)(slash - text)) ||
+	    !name_valid(slash + 1))
+		return -EINVAL;
+	n = (size_t)(slash - text);
+	memcpy(pool, text, n);
+	pool[n] = '\0';
+	memcpy(volume, slash + 1, strlen(slash + 1) + 1);
+	return 0;
+}
+
+static bool volume_valid(const char *text)
+{
+	char pool[METHODS_NAME_MAX + 1], volume[METHODS_NAME_MAX + 1];
+
+	return methods_split_volume(text, pool, volume) == 0;
+}
+
+const struct rpc_syntax methods_volume_syntax = {
+	.words = "POOL/VOLUME, as in tank/vm1",
+	.valid = volume_valid,
+};
+
+static int parse_port(const char *text, uint16_t *port)
+{
+	uint32_t n = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (!isdigit((unsigned char)*text))
+			return -EINVAL;
+		n = n * 10 + (uint32_t)(*text - '0');
+		if (n > UINT16_MAX)
+			return -EINVAL;
+	}
+	*port = (uint16_t)n;
+	return 0;
+}
+
+static bool is_host(const char *text, size_t n, bool bracketed)
+{
+	const char *more = bracketed ? ":.%" : ".-_";
+
+	if (n == 0 || n > 255)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_first(text[i]) && !(text[i] && strchr(more, text[i])))
+			return false;
+	return true;
+}
+
+int methods_split_tcp(const char *text, char host[256], uint16_t *port)
+{
+	bool bracketed = text[0] == '[';
+	const char *start = bracketed ? text + 1 : text;
+	const char *end = strchr(start, bracketed ? ']' : ':');
+	const char *colon = end && bracketed ? end + 1 : end;
+
+	if (!end || *colon != ':' ||
+	    !is_host(start, (size_t)(end - start), bracketed) ||
+	    parse_port(colon + 1, port) != 0)
+		return -EINVAL;
+	memcpy(host, start, (size_t)(end - start));
+	host[end - start] = '\0';
+	return 0;
+}
+
+static bool tcp_valid(const char *text)
+{
+	char host[256];
+	uint16_t port;
+
+	return methods_split_tcp(text, host, &port) == 0;
+}
+
+const struct rpc_syntax methods_tcp_syntax = {
+	.words = "ADDRESS:PORT, as in 127.0.0.1:10809 or [::1]:10809",
+	.valid = tcp_valid,
+};
+
+static bool path_valid(const char *text)
+{
+	return text[0] == '/' && text[1];
+}
+
+const struct rpc_syntax methods_path_syntax = {
+	.words = "an absolute path, as in /run/causeway/vm1.sock",
+	.valid = path_valid,
+};
