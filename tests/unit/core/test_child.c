@@ -37,6 +37,7 @@ static int report_descriptors(void)
 		if (d->d_name[0] != '.' && fd != dirfd(dir) && fd < 1024)
 			open_fds[fd] = true;
 	}
+	closedir(dir);
 	for (int i = 0; i < 1024; i++) {
 		if (open_fds[i])
 			dprintf(5, "%d ", i);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What threads share: meant for the thread sanitizer as well. */
+#include "../test.h"
+
+#include "base/base.h"
+#include "core/reactor.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct reactor *make(unsigned spin_max_us)
+{
+	struct reactor_opts opts = {
+		.name = "test",
+		.spin_max_us = spin_max_us,
+	};
+	struct reactor *r;
+
+	assert_int_equal(reactor_create(&opts, &r, NULL), 0);
+	return r;
+}
+
+static void *run(void *r)
+{
+	reactor_run(r);
+	return NULL;
+}
+
+/* -- many posters --------------------------------------------------------- */
+
+#define POSTERS 4u
+#define POSTS 25000u /* by each */
+
+struct parcel {
+	struct task task;
+	unsigned poster;
+	unsigned number;
+};
+
+static struct {
+	struct reactor *r;
+	unsigned next[POSTERS]; /* the reactor's */
+	unsigned wrong;
+	unsigned arrived;
+} depot;
+
+static void arrive(struct task *t)
+{
+	struct parcel *p = container_of(t, struct parcel, task);
+
+	if (p->number != depot.next[p->poster]++)
+		depot.wrong++;
+	if (++depot.arrived == POSTERS * POSTS)
+		reactor_stop(depot.r);
+	free(p);
+}
+
+static void *post_all(void *arg)
+{
+	unsigned poster = (unsigned)(uintptr_t)arg;
+
+	for (unsigned i = 0; i < POSTS; i++) {
+		struct parcel *p = malloc(sizeof(*p));
+
+		*p = (struct parcel){ { NULL, arrive }, poster, i };
+		task_post(depot.r, &p->task);
+		/* So that the reactor goes to sleep now and then. */
+		if (i % 256 == 0)
+			usleep(100);
+		else if (i % 16 == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void posts_of_each_thread_arrive_in_order_and_none_is_lost(void **state)
+{
+	static const unsigned spins[] = { 0, 50 };
+
+	(void)state;
+	for (unsigned s = 0; s < ARRAY_LEN(spins); s++) {
+		pthread_t posters[POSTERS];
+		struct reactor_stats stats;
+
+		depot = (typeof(depot)){ .r = make(spins[s]) };
+		for (unsigned i = 0; i < POSTERS; i++)
+			pthread_create(&posters[i], NULL, post_all,
+			               (void *)(uintptr_t)i);
+		reactor_run(depot.r);
+		for (unsigned i = 0; i < POSTERS; i++) {
+			pthread_join(posters[i], NULL);
+			assert_int_equal(depot.next[i], POSTS);
+		}
+		reactor_stats(depot.r, &stats);
+		assert_int_equal(depot.wrong, 0);
+		assert_int_equal(stats.tasks, POSTERS * POSTS);
+		assert_true(spins[s] || stats.sleeps > 10);
+		reactor_destroy(depot.r);
+	}
+}
+
+/* -- two reactors and one ball -------------------------------------------- */
+
+#define ROUNDS 20000u
+
+static struct {
+	struct reactor *side[2];
+	struct task ball;
+	unsigned rounds;
+} game;
+
+static void hit(struct task *t)
+{
+	if (++game.rounds == ROUNDS) {
+		reactor_stop(game.side[0]);
+		reactor_stop(game.side[1]);
+		return;
+	}
+	task_post(game.side[game.rounds & 1], t);
+}
+
+/* Each hit meets the other side just before, in or after its sleep: a single
+ * lost wake-up would hang the game. */
+static void a_task_posted_to_a_reactor_about_to_sleep_wakes_it(void **state)
+{
+	pthread_t other;
+
+	(void)state;
+	game = (typeof(game)){ .side = { make(0), make(0) } };
+	game.ball.run = hit;
+	pthread_create(&other, NULL, run, game.side[1]);
+	task_post(game.side[0], &game.ball);
+	reactor_run(game.side[0]);
+	pthread_join(other, NULL);
+	assert_int_equal(game.rounds, ROUNDS);
+	reactor_destroy(game.side[0]);
+	reactor_destroy(game.side[1]);
+}
+
+static void a_stop_is_heard_whenever_it_comes(void **state)
+{
+	struct reactor *r = make(0);
+
+	(void)state;
+	for (unsigned i = 0; i < 500; i++) {
+		pthread_t t;
+
+		pthread_create(&t, NULL, run, r);
+		if (i % 3)
+			usleep(i % 50);
+		reactor_stop(r);
+		pthread_join(t, NULL);
+	}
+	reactor_destroy(r);
+}
+
+/* -- a poller whose peer is another thread -------------------------------- */
+
+#define ITEMS 100000u
+
+/* A ring reduced to its counter, with the wake-up protocol of the real one. */
+static struct {
+	struct reactor *r;
+	struct poller poller;
+	struct watch watch;
+	atomic_uint produced;
+	atomic_bool wants_wake;
+	unsigned consumed;
+	unsigned prepared;
+	unsigned woken;
+} belt;
+
+static bool belt_poll(struct poller *p)
+{
+	unsigned n = atomic_load(&belt.produced);
+
+	(void)p;
+	if (n == belt.consumed)
+		return false;
+	belt.consumed = n;
+	if (n == ITEMS)
+		reactor_stop(belt.r);
+	return true;
+}
+
+static bool belt_prepare_sleep(struct poller *p)
+{
+	(void)p;
+	belt.prepared++;
+	atomic_store(&belt.wants_wake, true);
+	return atomic_load(&belt.produced) == belt.consumed;
+}
+
+static void belt_woken(struct poller *p)
+{
+	(void)p;
+	belt.woken++;
+	atomic_store(&belt.wants_wake, false);
+}
+
+static void belt_ready(struct watch *w, uint32_t events)
+{
+	uint64_t count;
+
+	assert_int_equal(events, EPOLLIN);
+	assert_int_equal(read(w->fd, &count, sizeof(count)), 8);
+}
+
+static void *produce(void *arg)
+{
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < ITEMS; i++) {
+		atomic_fetch_add(&belt.produced, 1);
+		if (atomic_exchange(&belt.wants_wake, false))
+			assert_int_equal(write(belt.watch.fd, &one, 8), 8);
+		if (i % 1000 == 0)
+			usleep(200);
+	}
+	return arg;
+}
+
+static void a_poller_that_prepares_its_sleep_misses_nothing(void **state)
+{
+	pthread_t producer;
+
+	(void)state;
+	belt.r = make(0);
+	belt.poller = (struct poller){
+		.poll = belt_poll,
+		.prepare_sleep = belt_prepare_sleep,
+		.woken = belt_woken,
+	};
+	belt.watch = (struct watch){
+		.fd = eventfd(0, EFD_CLOEXEC),
+		.events = EPOLLIN,
+		.ready = belt_ready,
+	};
+	poller_start(belt.r, &belt.poller);
+	assert_int_equal(watch_start(belt.r, &belt.watch), 0);
+	pthread_create(&producer, NULL, produce, NULL);
+	reactor_run(belt.r);
+	pthread_join(producer, NULL);
+	assert_int_equal(belt.consumed, ITEMS);
+	assert_true(belt.prepared > 0);
+	assert_int_equal(belt.prepared, belt.woken);
+	poller_stop(belt.r, &belt.poller);
+	watch_stop(belt.r, &belt.watch);
+	close(belt.watch.fd);
+	reactor_destroy(belt.r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			posts_of_each_thread_arrive_in_order_and_none_is_lost),
+		cmocka_unit_test(
+			a_task_posted_to_a_reactor_about_to_sleep_wakes_it),
+		cmocka_unit_test(a_stop_is_heard_whenever_it_comes),
+		cmocka_unit_test(
+			a_poller_that_prepares_its_sleep_misses_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
