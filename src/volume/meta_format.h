@@ -12,11 +12,14 @@
  *       24     8  seq     LOG: number in the log; IMAGE: number in the image
  *       32    16  pool    uuid
  *       48     4  used    bytes of content after the header
- *       52    12  zero
+ *       52     8  first   LOG: seq of the first block of its commit
+ *       60     4  zero
  *       64        content
  *
  * `crc` finds rot, `where` misdirected writes, `pool` a drive that came from
- * elsewhere, `epoch` and `seq` a write that was acknowledged and lost.
+ * elsewhere, `epoch` and `seq` a write that was acknowledged and lost.  `first`
+ * tells the torn end of the log from rot in its middle: a commit begins only
+ * when the one before is durable.
  *
  * LOG and IMAGE blocks hold whole records, one after the other; each is a
  * struct meta_record followed by the struct of its type.  An image is a log
@@ -47,7 +50,8 @@ struct meta_header {
 	le64 seq;
 	uint8_t pool[16];
 	le32 used;
-	uint8_t zero[12];
+	le64 first;
+	uint8_t zero[4];
 };
 static_assert(sizeof(struct meta_header) == 64, "metadata header is 64 bytes");
 
@@ -72,6 +76,7 @@ enum meta_record_type {
 	META_VOLUME = 5,
 	META_VOLUME_DELETE = 6,
 	META_MAP = 7,
+	META_SPARSE = 8,
 	META_RECORD_TYPES
 };
 
@@ -142,5 +147,20 @@ struct meta_map {
 	/* le64 entries[count] */
 };
 static_assert(sizeof(struct meta_map) == 24, "map record is 24 bytes");
+
+struct meta_pair {
+	le32 chunk; /* base + this */
+	le64 entry;
+};
+
+/* The same for chunks that are not neighbours. */
+struct meta_sparse {
+	le64 volume;
+	le64 base;  /* chunk; a multiple of 2^32 */
+	le16 count; /* >= 1 */
+	uint8_t zero[6];
+	/* struct meta_pair pairs[count] */
+};
+static_assert(sizeof(struct meta_sparse) == 24, "sparse record is 24 bytes");
 
 #endif /* VOLUME_META_FORMAT_H */
