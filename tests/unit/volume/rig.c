@@ -115,8 +115,8 @@ static void changed(struct rig *r)
 static void answer_miss(struct rig *r, const struct handoff_request *q,
                         struct handoff_reply *reply)
 {
-	uint64_t at = r->handoff.volumes[0].table_base +
-		      (q->address >> CHUNK_SHIFT);
+	uint64_t at =
+		r->handoff.volumes[0].table_base + (q->address >> CHUNK_SHIFT);
 	uint64_t per_row = geometry_chunks(&r->geometry, RIG_EXTENT);
 
 	if (entry_state(handoff_entry(&r->handoff, at)) == ENTRY_HOLE) {
@@ -126,10 +126,11 @@ static void answer_miss(struct rig *r, const struct handoff_request *q,
 			return;
 		}
 		changed(r);
-		handoff_set_entry(&r->handoff, at,
-		                  entry_make(ENTRY_NEW,
-		                             (uint32_t)(r->next_chunk / per_row),
-		                             (uint32_t)(r->next_chunk % per_row)));
+		handoff_set_entry(
+			&r->handoff, at,
+			entry_make(ENTRY_NEW,
+		                   (uint32_t)(r->next_chunk / per_row),
+		                   (uint32_t)(r->next_chunk % per_row)));
 		r->next_chunk++;
 	}
 	reply->kind = HANDOFF_RESUME;
@@ -400,8 +401,8 @@ bool rig_consistent(struct rig *r)
 		uint64_t entry =
 			handoff_entry(&r->handoff, v->table_base + chunk);
 
-		if (entry_state(entry) == ENTRY_MAPPED &&
-		    v->profile != RAID0 && !chunk_consistent(r, entry))
+		if (entry_state(entry) == ENTRY_MAPPED && v->profile != RAID0 &&
+		    !chunk_consistent(r, entry))
 			return false;
 	}
 	return true;

@@ -35,11 +35,11 @@ struct rig {
 	struct geometry geometry;
 	unsigned rows;
 	/* the stand-in */
-	bool stopped;           /* pops nothing */
-	unsigned delay;         /* polls until an answer, at most (random) */
+	bool stopped;   /* pops nothing */
+	unsigned delay; /* polls until an answer, at most (random) */
 	uint64_t seed;
 	uint64_t next_chunk;
-	uint64_t chunks;        /* that it may hand out */
+	uint64_t chunks; /* that it may hand out */
 	uint64_t answered;
 	uint64_t kinds[HANDOFF_REQUEST_KINDS];
 	bool refuse_drive_errors;

@@ -68,17 +68,16 @@ static void random_step(void)
 		                        length, buffer),
 		                 0);
 	} else if (what < 14) {
-		assert_int_equal(rig_io(&rig, BLOCK_READ, 0, offset, length,
-		                        buffer),
-		                 0);
+		assert_int_equal(
+			rig_io(&rig, BLOCK_READ, 0, offset, length, buffer), 0);
 		assert_memory_equal(buffer, model + offset, length);
 	} else if (what < 15) {
 		memset(model + offset, 0, length);
-		assert_int_equal(rig_io(&rig, BLOCK_WRITE_ZEROES,
-		                        rig_random(&rig) % 2 ? BLOCK_NO_UNMAP
-		                                             : 0,
-		                        offset, length, NULL),
-		                 0);
+		assert_int_equal(
+			rig_io(&rig, BLOCK_WRITE_ZEROES,
+		               rig_random(&rig) % 2 ? BLOCK_NO_UNMAP : 0,
+		               offset, length, NULL),
+			0);
 	} else {
 		assert_int_equal(rig_io(&rig, BLOCK_FLUSH, 0, 0, 0, NULL), 0);
 	}
@@ -200,19 +199,16 @@ static void the_first_write_makes_one_handoff_and_the_next_none(void **state)
 		assert_memory_equal(buffer, model, 4096);
 		assert_int_equal(rig.next_chunk, 0);
 		fill(buffer, 4096);
-		assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 8192, 4096,
-		                        buffer),
-		                 0);
+		assert_int_equal(
+			rig_io(&rig, BLOCK_WRITE, 0, 8192, 4096, buffer), 0);
 		fast_stats(rig.fast, &after);
 		assert_int_equal(after.handoffs - before.handoffs, 1);
 		memcpy(model + 8192, buffer, 4096);
 		rig.stopped = true; /* from here on all must be hits */
-		assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 8192, 4096,
-		                        buffer),
-		                 0);
-		assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 32768, 512,
-		                        buffer),
-		                 0);
+		assert_int_equal(
+			rig_io(&rig, BLOCK_WRITE, 0, 8192, 4096, buffer), 0);
+		assert_int_equal(
+			rig_io(&rig, BLOCK_WRITE, 0, 32768, 512, buffer), 0);
 		memcpy(model + 32768, buffer, 512);
 		compare_all();
 		fast_stats(rig.fast, &before);
@@ -302,7 +298,8 @@ static void misses_wait_for_a_stopped_stack_and_hits_do_not(void **state)
 	rig_fini(&rig);
 }
 
-static void a_stack_that_was_replaced_is_asked_again_and_answers_once(void **state)
+static void a_stack_that_was_replaced_is_asked_again_and_answers_once(
+	void **state)
 {
 	static struct pending miss[64];
 
@@ -335,9 +332,9 @@ static void a_full_pool_is_no_space_and_hits_go_on(void **state)
 		assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, i * CHUNK_BYTES,
 		                        CHUNK_BYTES, model + i * CHUNK_BYTES),
 		                 0);
-	assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 9 * CHUNK_BYTES, 4096,
-	                        model),
-	                 -ENOSPC);
+	assert_int_equal(
+		rig_io(&rig, BLOCK_WRITE, 0, 9 * CHUNK_BYTES, 4096, model),
+		-ENOSPC);
 	assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 4096, 4096, model + 4096),
 	                 0);
 	memset(model + 8 * CHUNK_BYTES, 0, SIZE - 8 * CHUNK_BYTES);
@@ -370,9 +367,9 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(rig_io(&rig, BLOCK_READ, 0, 1, 512, buffer), -EINVAL);
 	assert_int_equal(rig_io(&rig, BLOCK_READ, 0, SIZE, 512, buffer),
 	                 -ERANGE);
-	assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, UINT64_MAX - 511, 512,
-	                        buffer),
-	                 -ERANGE);
+	assert_int_equal(
+		rig_io(&rig, BLOCK_WRITE, 0, UINT64_MAX - 511, 512, buffer),
+		-ERANGE);
 	rig_fini(&rig);
 }
 
