@@ -369,6 +369,64 @@ static void pollers_are_asked_every_time_and_may_stop_each_other(void **state)
 	poller_stop(story.r, &s[0].poller);
 }
 
+struct sleeper {
+	struct poller poller;
+	unsigned prepared;
+	unsigned woken;
+	unsigned busy; /* so many times it finds itself not idle */
+};
+
+static bool poll_idle(struct poller *p)
+{
+	(void)p;
+	return false;
+}
+
+static bool prepare(struct poller *p)
+{
+	struct sleeper *s = container_of(p, struct sleeper, poller);
+
+	s->prepared++;
+	if (s->busy && s->busy--)
+		return false;
+	return true;
+}
+
+static bool prepare_and_stop(struct poller *p)
+{
+	reactor_stop(story.r);
+	return prepare(p);
+}
+
+static void woken(struct poller *p)
+{
+	container_of(p, struct sleeper, poller)->woken++;
+}
+
+static void a_poller_that_is_not_idle_cancels_the_sleep(void **state)
+{
+	struct sleeper s[] = {
+		{ .poller = { poll_idle, prepare, woken, .link = { 0 } },
+		  .busy = 5 },
+		{ .poller = { poll_idle, prepare_and_stop, woken,
+		              .link = { 0 } } },
+	};
+	struct reactor_stats stats;
+
+	(void)state;
+	poller_start(story.r, &s[0].poller);
+	poller_start(story.r, &s[1].poller);
+	reactor_run(story.r);
+	reactor_stats(story.r, &stats);
+	assert_int_equal(stats.sleeps, 0);
+	assert_int_equal(s[0].prepared, 6);
+	assert_int_equal(s[0].woken, 6);
+	assert_int_equal(s[1].prepared, 1);
+	assert_int_equal(s[1].woken, 1);
+	poller_stop(story.r, &s[0].poller);
+	poller_stop(story.r, &s[1].poller);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -385,6 +443,7 @@ int main(void)
 		TEST(a_modified_watch_hears_only_what_it_asked_for),
 		TEST(a_regular_file_cannot_be_watched),
 		TEST(pollers_are_asked_every_time_and_may_stop_each_other),
+		TEST(a_poller_that_is_not_idle_cancels_the_sleep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,7 @@ static void a_stop_is_heard_whenever_it_comes(void **state)
 /* -- a poller whose peer is another thread -------------------------------- */
 
 #define ITEMS 100000u
+#define ALONE 20000u /* of these, each waits until the last is consumed */
 
 /* A ring reduced to its counter, with the wake-up protocol of the real one. */
 static struct {
@@ -170,7 +171,7 @@ static struct {
 	struct watch watch;
 	atomic_uint produced;
 	atomic_bool wants_wake;
-	unsigned consumed;
+	atomic_uint consumed;
 	unsigned prepared;
 	unsigned woken;
 } belt;
@@ -221,6 +222,9 @@ static void *produce(void *arg)
 			assert_int_equal(write(belt.watch.fd, &one, 8), 8);
 		if (i % 1000 == 0)
 			usleep(200);
+		/* A single lost wake-up would hang here. */
+		while (i < ALONE && atomic_load(&belt.consumed) != i + 1)
+			sched_yield();
 	}
 	return arg;
 }
