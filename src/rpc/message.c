@@ -3,9 +3,9 @@
 
 #include "base/base.h"
 #include "rpc/frame.h"
+#include "rpc/members.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
 
@@ -78,9 +78,10 @@ static int read_id(struct json_object *message, struct rpc_request_view *out,
 int rpc_request_read(struct json_object *message, struct rpc_request_view *out,
                      struct err *e)
 {
-	static const char *const members[] = { "jsonrpc", "method", "params",
+	static const char *const allowed[] = { "jsonrpc", "method", "params",
 		                               "id" };
 	struct json_object *method;
+	struct members m;
 	int err;
 
 	*out = (struct rpc_request_view){ 0 };
@@ -101,17 +102,16 @@ int rpc_request_read(struct json_object *message, struct rpc_request_view *out,
 		return err_set(e, -EPROTO,
 		               "\"params\" must be an object: parameters go "
 		               "by name");
-	json_object_object_foreach(message, key, value)
-	{
+	m = members_of(message);
+	while (members_next(&m)) {
 		bool known = false;
 
-		(void)value;
-		for (size_t i = 0; i < ARRAY_LEN(members); i++)
-			known |= strcmp(members[i], key) == 0;
+		for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+			known |= strcmp(allowed[i], m.key) == 0;
 		if (!known)
 			return err_set(e, -EPROTO,
 			               "unknown member \"%.40s\" in a request",
-			               key);
+			               m.key);
 	}
 	out->method = json_object_get_string(method);
 	return 0;

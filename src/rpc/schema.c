@@ -2,11 +2,11 @@
 #include "rpc/schema.h"
 
 #include "base/base.h"
+#include "rpc/members.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -223,6 +223,7 @@ int rpc_check(const struct rpc_param *rows, size_t n,
               struct json_object *params, struct json_object **where,
               struct err *e)
 {
+	struct members m = members_of(params);
 	struct json_object *at = params;
 	int err = 0;
 
@@ -230,20 +231,17 @@ int rpc_check(const struct rpc_param *rows, size_t n,
 		err = err_set(e, -EINVAL, "parameters go by name, as in {}");
 		goto out;
 	}
-	if (params) {
-		json_object_object_foreach(params, key, value)
-		{
-			const struct rpc_param *p = NULL;
+	while (members_next(&m)) {
+		const struct rpc_param *p = NULL;
 
-			for (size_t i = 0; i < n && !p; i++)
-				if (strcmp(rows[i].name, key) == 0)
-					p = &rows[i];
-			at = value ? value : params;
-			err = p ? check_value(p, value, &at, e)
-			        : refuse_unknown(rows, n, key, e);
-			if (err)
-				goto out;
-		}
+		for (size_t i = 0; i < n && !p; i++)
+			if (strcmp(rows[i].name, m.key) == 0)
+				p = &rows[i];
+		at = m.value ? m.value : params;
+		err = p ? check_value(p, m.value, &at, e)
+		        : refuse_unknown(rows, n, m.key, e);
+		if (err)
+			goto out;
 	}
 	at = params;
 	for (size_t i = 0; i < n && !err; i++) {

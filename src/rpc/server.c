@@ -2,6 +2,7 @@
 #include "rpc/server.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "rpc/message.h"
 #include "rpc/server_priv.h"
 
@@ -278,8 +279,8 @@ static void on_message(struct stream *stream, struct json_object *message)
 	dispatch(call);
 }
 
-/* The last words to a client whose bytes made no sense. */
-static void tell_protocol_error(struct stream *stream, const struct err *e)
+/* The last words to a client that is cut off. */
+static void say_why(struct stream *stream, const struct err *e)
 {
 	struct json_object *m = rpc_failure_new(
 		NULL, rpc_error_json(RPC_CODE_PARSE, e, RPC_USAGE));
@@ -299,12 +300,12 @@ static void on_ended(struct stream *stream, const struct err *e)
 	void (*closed)(void *ctx) = conn->closed;
 	void *closed_ctx = conn->closed_ctx;
 
-	if (e->code == -ETIMEDOUT) {
+	if (e->code)
+		say_why(stream, e);
+	if (e->code == -ETIMEDOUT)
 		s->stats.n_stalled++;
-	} else if (e->code) {
+	else if (e->code)
 		s->stats.n_protocol++;
-		tell_protocol_error(stream, e);
-	}
 	list_remove(&conn->link);
 	s->stats.connections--;
 	LIST_FOREACH (node, &s->calls) {
@@ -348,6 +349,7 @@ int rpc_server_accept(struct rpc_server *s, int fd, void (*closed)(void *ctx),
 	}
 	conn->stream.max_owed = RPC_CALLS_MAX;
 	conn->stream.max_unsent = RPC_OUT_MAX;
+	conn->stream.stall_ns = s->stall_ms * NS_PER_MS;
 	conn->server = s;
 	conn->closed = closed;
 	conn->closed_ctx = ctx;
@@ -367,10 +369,12 @@ int rpc_server_create(struct reactor *r, const struct rpc_service *services,
 		return err_set(e, -ENOMEM, "out of memory for an RPC server");
 	s->reactor = r;
 	s->watch.fd = -1;
+	s->stall_ms = RPC_STALL_MS;
 	list_init(&s->conns);
 	list_init(&s->calls);
 	s->n_services = n;
-	memcpy(s->services, services, n * sizeof(*services));
+	if (n)
+		memcpy(s->services, services, n * sizeof(*services));
 	*out = s;
 	return 0;
 }
@@ -397,4 +401,9 @@ void rpc_server_destroy(struct rpc_server *s)
 void rpc_server_stats(const struct rpc_server *s, struct rpc_server_stats *out)
 {
 	*out = s->stats;
+}
+
+void rpc_server_set_stall(struct rpc_server *s, unsigned stall_ms)
+{
+	s->stall_ms = stall_ms;
 }

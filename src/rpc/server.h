@@ -94,6 +94,9 @@ int rpc_server_listen(struct rpc_server *s, const char *path, struct err *e);
 int rpc_server_serve(struct rpc_server *s, int fd, void (*closed)(void *ctx),
                      void *ctx, struct err *e);
 
+/* Another limit than RPC_STALL_MS, for connections made from now on. */
+void rpc_server_set_stall(struct rpc_server *s, unsigned stall_ms);
+
 /* -- calls ---------------------------------------------------------------- */
 
 const char *rpc_call_method(const struct rpc_call *call);

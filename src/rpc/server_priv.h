@@ -18,6 +18,7 @@ struct rpc_server {
 	struct reactor *reactor;
 	struct list conns;
 	struct list calls;
+	unsigned stall_ms;
 	struct rpc_server_stats stats;
 	/* listening; watch.fd is -1 while it does not */
 	struct watch watch;

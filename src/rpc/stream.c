@@ -4,7 +4,6 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "rpc/message.h"
-#include "rpc/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +14,6 @@
 
 #define READ_SIZE 16384u    /* bytes asked for at a time */
 #define KEEP_SIZE READ_SIZE /* a larger buffer is not kept while idle */
-#define STALL_NS (RPC_STALL_MS * NS_PER_MS)
 
 /* -- buffers -------------------------------------------------------------- */
 
@@ -114,12 +112,13 @@ static void update_timer(struct stream *s)
 	since = s->in_since_ns;
 	if (s->out_since_ns && (!since || s->out_since_ns < since))
 		since = s->out_since_ns;
-	if (!since)
+	if (!since || !s->stall_ns)
 		timer_stop(s->reactor, &s->timer);
 	else
 		timer_start(s->reactor, &s->timer,
-		            since + STALL_NS > now ? since + STALL_NS - now
-		                                   : 0);
+		            since + s->stall_ns > now
+		                    ? since + s->stall_ns - now
+		                    : 0);
 }
 
 static void update(struct stream *s)
@@ -147,13 +146,11 @@ static void stalled(struct timer *t)
 	struct err e = { 0 };
 
 	rpc_stream_hold(s);
-	if (s->in_since_ns && now - s->in_since_ns >= STALL_NS)
+	if (s->in_since_ns && now - s->in_since_ns >= s->stall_ns)
 		err_set(&e, -ETIMEDOUT,
-		        "a message was begun and not finished within %u ms",
-		        RPC_STALL_MS);
-	else if (s->out_since_ns && now - s->out_since_ns >= STALL_NS)
-		err_set(&e, -ETIMEDOUT, "replies were not read for %u ms",
-		        RPC_STALL_MS);
+		        "a message was begun and not finished in time");
+	else if (s->out_since_ns && now - s->out_since_ns >= s->stall_ns)
+		err_set(&e, -ETIMEDOUT, "replies were not read in time");
 	if (e.code)
 		end(s, &e);
 	update(s);

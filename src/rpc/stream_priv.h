@@ -51,6 +51,7 @@ struct stream {
 	size_t scanned;        /* bytes of `in` that the framer has seen */
 	uint64_t in_since_ns;  /* when the unfinished message began; 0: none */
 	uint64_t out_since_ns; /* when a byte was last taken; 0: none waits */
+	uint64_t stall_ns;     /* how long either may rest; 0: for ever */
 	unsigned held;         /* callbacks on the stack */
 	unsigned owed;         /* the owner's: answers that will be sent */
 	unsigned max_owed;     /* 0: no limit */
