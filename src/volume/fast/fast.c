@@ -20,7 +20,7 @@ struct fast_worker *fast_worker_here(struct fast *f)
 	for (unsigned i = 0; i < f->n_workers; i++)
 		if (f->worker[i].reactor == here)
 			return &f->worker[i];
-	assert(!"a request from a thread that is no worker's");
+	assert(0 && "a request from a thread that is no worker's");
 	return NULL;
 }
 

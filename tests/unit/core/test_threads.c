@@ -42,7 +42,7 @@ struct parcel {
 	unsigned number;
 };
 
-static struct {
+static struct depot {
 	struct reactor *r;
 	unsigned next[POSTERS]; /* the reactor's */
 	unsigned wrong;
@@ -87,7 +87,7 @@ static void posts_of_each_thread_arrive_in_order_and_none_is_lost(void **state)
 		pthread_t posters[POSTERS];
 		struct reactor_stats stats;
 
-		depot = (typeof(depot)){ .r = make(spins[s]) };
+		depot = (struct depot){ .r = make(spins[s]) };
 		for (unsigned i = 0; i < POSTERS; i++)
 			pthread_create(&posters[i], NULL, post_all,
 			               (void *)(uintptr_t)i);
@@ -108,7 +108,7 @@ static void posts_of_each_thread_arrive_in_order_and_none_is_lost(void **state)
 
 #define ROUNDS 20000u
 
-static struct {
+static struct game {
 	struct reactor *side[2];
 	struct task ball;
 	unsigned rounds;
@@ -131,7 +131,7 @@ static void a_task_posted_to_a_reactor_about_to_sleep_wakes_it(void **state)
 	pthread_t other;
 
 	(void)state;
-	game = (typeof(game)){ .side = { make(0), make(0) } };
+	game = (struct game){ .side = { make(0), make(0) } };
 	game.ball.run = hit;
 	pthread_create(&other, NULL, run, game.side[1]);
 	task_post(game.side[0], &game.ball);
