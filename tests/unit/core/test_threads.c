@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "core/reactor.h"
+#include "core/uring.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -259,6 +260,58 @@ static void a_poller_that_prepares_its_sleep_misses_nothing(void **state)
 	reactor_destroy(belt.r);
 }
 
+/* -- io_uring and sleep --------------------------------------------------- */
+
+#define BYTES 10000u
+
+static struct line {
+	struct reactor *r;
+	struct uring_request read;
+	struct iovec v;
+	char byte;
+	int pipe[2];
+	atomic_uint got;
+} line;
+
+static void got_byte(struct uring_request *q, int result)
+{
+	assert_int_equal(result, 1);
+	if (atomic_fetch_add(&line.got, 1) + 1 == BYTES)
+		reactor_stop(line.r);
+	else
+		uring_readv(line.r, q, line.pipe[0], &line.v, 1, (uint64_t)-1);
+}
+
+static void *send_bytes(void *arg)
+{
+	for (unsigned i = 0; i < BYTES; i++) {
+		assert_int_equal(write(line.pipe[1], "!", 1), 1);
+		while (atomic_load(&line.got) != i + 1)
+			sched_yield();
+	}
+	return arg;
+}
+
+static void a_completion_on_the_way_to_sleep_is_not_missed(void **state)
+{
+	struct reactor_opts opts = { .name = "test", .uring_depth = 4 };
+	pthread_t sender;
+
+	(void)state;
+	line.read.done = got_byte;
+	line.v = (struct iovec){ &line.byte, 1 };
+	assert_int_equal(pipe(line.pipe), 0);
+	assert_int_equal(reactor_create(&opts, &line.r, NULL), 0);
+	uring_readv(line.r, &line.read, line.pipe[0], &line.v, 1, (uint64_t)-1);
+	pthread_create(&sender, NULL, send_bytes, NULL);
+	reactor_run(line.r);
+	pthread_join(sender, NULL);
+	assert_int_equal(line.got, BYTES);
+	reactor_destroy(line.r);
+	close(line.pipe[0]);
+	close(line.pipe[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +322,8 @@ int main(void)
 		cmocka_unit_test(a_stop_is_heard_whenever_it_comes),
 		cmocka_unit_test(
 			a_poller_that_prepares_its_sleep_misses_nothing),
+		cmocka_unit_test(
+			a_completion_on_the_way_to_sleep_is_not_missed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
