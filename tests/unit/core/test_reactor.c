@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "core/reactor.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* What happened, one letter per call. */
@@ -321,7 +323,7 @@ static void a_regular_file_cannot_be_watched(void **state)
 	(void)state;
 	w.fd = mkstemp(path);
 	unlink(path);
-	assert_int_equal(watch_start(story.r, &w), -1 /* EPERM */);
+	assert_int_equal(watch_start(story.r, &w), -EPERM);
 	close(w.fd);
 }
 
@@ -427,6 +429,57 @@ static void a_poller_that_is_not_idle_cancels_the_sleep(void **state)
 	poller_stop(story.r, &s[1].poller);
 }
 
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void a_reactor_without_descriptors_is_refused_with_a_reason(void **state)
+{
+	struct reactor_opts opts = { .name = "test", .uring_depth = 8 };
+	struct rlimit before, tight;
+	int free_fd = lowest_free_fd();
+	unsigned refused = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (;; refused++) {
+		struct reactor *r = NULL;
+		struct err e = { 0 };
+		int err;
+
+		tight = before;
+		tight.rlim_cur = (rlim_t)free_fd + refused;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+		err = reactor_create(&opts, &r, &e);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		reactor_destroy(r);
+		assert_int_equal(lowest_free_fd(), free_fd);
+		if (!err)
+			break;
+		assert_int_equal(err, -EMFILE);
+		assert_int_equal(e.code, -EMFILE);
+		assert_non_null(strstr(e.text, "open files"));
+		assert_null(r);
+	}
+	assert_int_equal(refused, 3); /* epoll, eventfd, io_uring */
+}
+
+static void a_bound_reactor_is_current_outside_of_it_too(void **state)
+{
+	(void)state;
+	assert_null(reactor_current());
+	reactor_bind(story.r);
+	assert_ptr_equal(reactor_current(), story.r);
+	reactor_poll(story.r);
+	assert_ptr_equal(reactor_current(), story.r);
+	reactor_bind(NULL);
+	assert_null(reactor_current());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -444,6 +497,8 @@ int main(void)
 		TEST(a_regular_file_cannot_be_watched),
 		TEST(pollers_are_asked_every_time_and_may_stop_each_other),
 		TEST(a_poller_that_is_not_idle_cancels_the_sleep),
+		TEST(a_reactor_without_descriptors_is_refused_with_a_reason),
+		TEST(a_bound_reactor_is_current_outside_of_it_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
