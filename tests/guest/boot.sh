@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Sourced by the guest tests after interop/lib.sh: how to boot a guest.
+guest=${CAUSEWAY_GUEST:-$root/build-guest}
+
+# Have kernel and busybox, or skip.
+get_guest() {
+	need qemu-system-x86_64 xz lz4 zstd apt-get dpkg-deb
+	(
+		exec 9>"$root/build-guest.lock"
+		flock 9
+		"$root/tests/guest/get-guest.sh" "$guest"
+	) || exit $?
+}
+
+# boot INITRD "KERNEL ARGUMENTS" [QEMU arguments]: until it powers off; the
+# guest's console on stdout.
+boot() {
+	local initrd=$1 append=$2
+	shift 2
+	timeout "${BOOT_SECONDS:-120}" qemu-system-x86_64 -machine q35 \
+		-accel tcg,thread=multi -cpu max -m 384 -nodefaults \
+		-no-user-config -nographic -serial stdio -monitor none \
+		-no-reboot -kernel "$guest/vmlinux" -initrd "$initrd" \
+		-append "console=ttyS0 panic=-1 quiet cryptomgr.notests $append" \
+		"$@" </dev/null
+}
