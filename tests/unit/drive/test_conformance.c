@@ -188,7 +188,7 @@ static void one_random_operation(uint64_t *seed, uint64_t largest)
 		for (uint64_t i = 0; i < length; i++)
 			memory[i] = (uint8_t)rig_random(seed);
 		memcpy(model + offset, memory, length);
-		/* fall through */
+		__attribute__((fallthrough));
 	case BLOCK_READ:
 		c.q.iov_count = cut_up(seed, memory, length, iov, 40);
 		c.q.iov = iov;
