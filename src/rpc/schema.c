@@ -13,14 +13,20 @@
 #define NAMES_MAX 64 /* rows of one table that did-you-mean looks at */
 
 static const char *const type_words[] = {
-	[RPC_BOOL] = "true or false",   [RPC_INT] = "an integer",
-	[RPC_SIZE] = "a size in bytes", [RPC_STRING] = "a string",
-	[RPC_ENUM] = "a string",        [RPC_STRINGS] = "a list of strings",
+	[RPC_BOOL] = "true or false",
+	[RPC_INT] = "an integer",
+	[RPC_SIZE] = "a size in bytes",
+	[RPC_STRING] = "a string",
+	[RPC_ENUM] = "a string",
+	[RPC_STRINGS] = "a list of strings",
+	[RPC_OBJECTS] = "a list of objects",
 };
 
 static const char *const type_names[] = {
-	[RPC_BOOL] = "bool",     [RPC_INT] = "int",   [RPC_SIZE] = "size",
-	[RPC_STRING] = "string", [RPC_ENUM] = "enum", [RPC_STRINGS] = "strings",
+	[RPC_BOOL] = "bool",       [RPC_INT] = "int",
+	[RPC_SIZE] = "size",       [RPC_STRING] = "string",
+	[RPC_ENUM] = "enum",       [RPC_STRINGS] = "strings",
+	[RPC_OBJECTS] = "objects",
 };
 
 static uint64_t limit(const struct rpc_param *p)
@@ -34,6 +40,8 @@ static uint64_t limit(const struct rpc_param *p)
 		return RPC_STRING_MAX;
 	case RPC_STRINGS:
 		return 256;
+	case RPC_OBJECTS:
+		return 4096;
 	case RPC_SIZE:
 	case RPC_BOOL:
 	case RPC_ENUM:
@@ -124,27 +132,29 @@ static int check_enum(const struct rpc_param *p, struct json_object *v,
 	               hint ? hint : "", hint ? "'?" : "");
 }
 
-static int check_strings(const struct rpc_param *p, struct json_object *v,
-                         struct json_object **where, struct err *e)
+static int check_list(const struct rpc_param *p, struct json_object *v,
+                      struct json_object **where, struct err *e)
 {
+	bool strings = p->type == RPC_STRINGS;
 	size_t n = json_object_array_length(v);
 	int err;
 
 	if (n < (uint64_t)p->min || n > limit(p))
-		return err_set(e, -EINVAL,
-		               "'%s' must list %" PRId64 " to %" PRIu64
-		               " strings, not %zu",
-		               p->name, p->min, limit(p), n);
+		return err_set(
+			e, -EINVAL,
+			"'%s' must list %" PRId64 " to %" PRIu64 " %s, not %zu",
+			p->name, p->min, limit(p), type_names[p->type], n);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *item = json_object_array_get_idx(v, i);
 
-		if (!json_object_is_type(item, json_type_string))
-			return bad_type(p, item, e);
-		err = check_text(p, item, 1, RPC_ITEM_MAX, e);
-		if (err) {
+		if (item)
 			*where = item;
+		if (!json_object_is_type(item, strings ? json_type_string
+		                                       : json_type_object))
+			return bad_type(p, item, e);
+		err = strings ? check_text(p, item, 1, RPC_ITEM_MAX, e) : 0;
+		if (err)
 			return err;
-		}
 	}
 	return 0;
 }
@@ -153,9 +163,13 @@ static int check_value(const struct rpc_param *p, struct json_object *v,
                        struct json_object **where, struct err *e)
 {
 	static const enum json_type wanted[] = {
-		[RPC_BOOL] = json_type_boolean, [RPC_INT] = json_type_int,
-		[RPC_SIZE] = json_type_int,     [RPC_STRING] = json_type_string,
-		[RPC_ENUM] = json_type_string,  [RPC_STRINGS] = json_type_array,
+		[RPC_BOOL] = json_type_boolean,
+		[RPC_INT] = json_type_int,
+		[RPC_SIZE] = json_type_int,
+		[RPC_STRING] = json_type_string,
+		[RPC_ENUM] = json_type_string,
+		[RPC_STRINGS] = json_type_array,
+		[RPC_OBJECTS] = json_type_array,
 	};
 
 	if (!json_object_is_type(v, wanted[p->type]))
@@ -170,7 +184,8 @@ static int check_value(const struct rpc_param *p, struct json_object *v,
 	case RPC_ENUM:
 		return check_enum(p, v, e);
 	case RPC_STRINGS:
-		return check_strings(p, v, where, e);
+	case RPC_OBJECTS:
+		return check_list(p, v, where, e);
 	case RPC_BOOL:
 		break;
 	}

@@ -35,6 +35,7 @@ enum rpc_type {
 	RPC_ENUM,    /* one of `values` */
 	RPC_STRINGS, /* array of min..max strings, each as `syntax` says and at
 	              * most RPC_ITEM_MAX bytes */
+	RPC_OBJECTS, /* array of min..max objects, which the caller checks */
 };
 #define RPC_ITEM_MAX 255
 #define RPC_STRING_MAX 4095 /* for a string with max 0 */

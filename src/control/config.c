@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/config.h"
+
+#include "base/base.h"
+#include "control/config_yaml.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <string.h>
+
+/* In the order of application. */
+static const struct {
+	const char *section;
+	const char *method;
+} sections[] = {
+	{ "drives", "drive.add" },
+	{ "pools", "pool.create" },
+	{ "volumes", "volume.create" },
+	{ "exports", "export.create" },
+};
+
+static const struct rpc_param top_rows[] = {
+	{ .name = "node",
+	  .type = RPC_STRING,
+	  .max = METHODS_NAME_MAX,
+	  .syntax = &methods_name_syntax,
+	  .doc = "name of this node" },
+	{ .name = "cores",
+	  .type = RPC_INT,
+	  .min = 1,
+	  .max = 256,
+	  .doc = "reactor threads" },
+	{ .name = "drives", .type = RPC_OBJECTS, .doc = "drives to add" },
+	{ .name = "pools", .type = RPC_OBJECTS, .doc = "pools to create" },
+	{ .name = "volumes", .type = RPC_OBJECTS, .doc = "volumes to create" },
+	{ .name = "exports", .type = RPC_OBJECTS, .doc = "exports to create" },
+};
+
+/* People write sizes as 10G; calls have integers. */
+static void read_sizes(const struct rpc_method *m, struct json_object *params)
+{
+	for (size_t i = 0; i < m->n_params; i++) {
+		const char *name = m->params[i].name;
+		struct json_object *v = NULL, *sized;
+		uint64_t bytes;
+
+		if (m->params[i].type != RPC_SIZE ||
+		    !json_object_object_get_ex(params, name, &v) ||
+		    !json_object_is_type(v, json_type_string) ||
+		    base_parse_size(json_object_get_string(v), &bytes) != 0)
+			continue;
+		sized = json_object_new_uint64(bytes);
+		json_object_set_userdata(sized, json_object_get_userdata(v),
+		                         NULL); /* its line */
+		json_object_object_add(params, name, sized);
+	}
+}
+
+static int check(const struct rpc_param *rows, size_t n,
+                 struct json_object *value, struct err *e)
+{
+	struct json_object *where = value;
+	struct err why = { 0 };
+
+	if (rpc_check(rows, n, value, &where, &why) == 0)
+		return 0;
+	return err_set(e, -EINVAL, "line %u: %s", config_yaml_line(where),
+	               why.text);
+}
+
+static int read_section(struct config *c, struct json_object *list,
+                        const struct rpc_method *m, struct err *e)
+{
+	size_t n = json_object_array_length(list);
+	struct config_call *calls =
+		realloc(c->calls, (c->n_calls + n) * sizeof(*calls));
+	int err;
+
+	if (n == 0)
+		return 0;
+	if (!calls)
+		return err_set(e, -ENOMEM, "out of memory");
+	c->calls = calls;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		read_sizes(m, item);
+		err = check(m->params, m->n_params, item, e);
+		if (err)
+			return err;
+		c->calls[c->n_calls++] = (struct config_call){
+			.method = m,
+			.params = json_object_get(item),
+			.line = config_yaml_line(item),
+		};
+	}
+	return 0;
+}
+
+static int read_document(struct config *c, struct json_object *doc,
+                         struct err *e)
+{
+	struct json_object *list;
+	const char *node;
+	int err;
+
+	if (!json_object_is_type(doc, json_type_object))
+		return err_set(e, -EINVAL,
+		               "line %u: the file must hold 'key: "
+		               "value' lines",
+		               config_yaml_line(doc));
+	err = check(top_rows, ARRAY_LEN(top_rows), doc, e);
+	if (err)
+		return err;
+	node = rpc_string(doc, "node");
+	if (node)
+		memcpy(c->node, node, strlen(node) + 1);
+	c->cores = (unsigned)rpc_int(doc, "cores");
+	for (size_t i = 0; i < ARRAY_LEN(sections) && !err; i++)
+		if (json_object_object_get_ex(doc, sections[i].section, &list))
+			err = read_section(c, list,
+			                   methods_find(sections[i].method), e);
+	return err;
+}
+
+int config_parse(const char *text, size_t n, struct config *out, struct err *e)
+{
+	struct config c = { 0 };
+	struct json_object *doc;
+	int err = config_yaml_load(text, n, &doc, e);
+
+	if (err)
+		return err;
+	err = read_document(&c, doc, e);
+	json_object_put(doc);
+	if (err)
+		config_fini(&c);
+	else
+		*out = c;
+	return err;
+}
+
+int config_load(const char *path, struct config *out, struct err *e)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FREE char *text = malloc(CONFIG_YAML_SIZE_MAX + 1);
+	struct err why = { 0 };
+	size_t length = 0;
+	ssize_t n = 1;
+	int err;
+
+	if (fd < 0)
+		return err_set(e, -errno,
+		               "cannot open the configuration %s: "
+		               "%s",
+		               path, strerror(errno));
+	if (!text)
+		return err_set(e, -ENOMEM, "out of memory");
+	while (n > 0 && length <= CONFIG_YAML_SIZE_MAX) {
+		n = read(fd, text + length, CONFIG_YAML_SIZE_MAX + 1 - length);
+		if (n < 0)
+			return err_set(e, -errno,
+			               "cannot read the configuration %s: %s",
+			               path, strerror(errno));
+		length += (size_t)n;
+	}
+	err = config_parse(text, length, out, &why);
+	if (err)
+		err_set(e, err, "%s: %s", path, why.text);
+	return err;
+}
+
+void config_fini(struct config *c)
+{
+	for (size_t i = 0; i < c->n_calls; i++)
+		json_object_put(c->calls[i].params);
+	free(c->calls);
+	*c = (struct config){ 0 };
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "../test.h"
+
+#include "base/base.h"
+#include "control/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static char dir[] = "/tmp/causeway-test-XXXXXX";
+
+static int make_dir(void **state)
+{
+	(void)state;
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+static void fill(struct state *s, unsigned n_drives)
+{
+	char name[16], spec[80];
+
+	state_init(s);
+	strcpy(s->node, "alpha");
+	for (unsigned i = 0; i < n_drives; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		snprintf(spec, sizeof(spec), "file:/srv/a \"b\"/%u", i);
+		assert_int_equal(state_add_drive(s, name, spec, NULL), 0);
+	}
+	assert_int_equal(state_add_export(s, "nbd1", "nbd", "tank/vm1",
+	                                  "unix:/run/vm1.sock", NULL),
+	                 0);
+	assert_int_equal(state_add_export(s, "nbd2", "nbd", "tank/vm2",
+	                                  "tcp:[::1]:10809", NULL),
+	                 0);
+}
+
+static void assert_same(const struct state *a, const struct state *b)
+{
+	AUTO_FREE char *x = state_format(a);
+	AUTO_FREE char *y = state_format(b);
+
+	assert_string_equal(x, y);
+}
+
+static void what_was_written_is_read(void **state)
+{
+	struct state a, b;
+	AUTO_FREE char *text = NULL;
+
+	(void)state;
+	fill(&a, 3);
+	state_find_drive(&a, "d1")->failed = true;
+	text = state_format(&a);
+	state_init(&b);
+	assert_int_equal(state_parse(text, strlen(text), &b, NULL), 0);
+	assert_same(&a, &b);
+	assert_string_equal(b.node, "alpha");
+	assert_string_equal(state_find_drive(&b, "d2")->spec,
+	                    "file:/srv/a \"b\"/2");
+	assert_true(state_find_drive(&b, "d1")->failed);
+	assert_false(state_find_drive(&b, "d0")->failed);
+	assert_string_equal(state_find_export(&b, "nbd2")->address,
+	                    "tcp:[::1]:10809");
+	state_fini(&a);
+	state_fini(&b);
+}
+
+/* Whatever single bit rots, the file is refused or means the same. */
+static void every_flipped_bit_is_found(void **state)
+{
+	struct state a, b;
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *again = NULL;
+
+	(void)state;
+	fill(&a, 2);
+	text = state_format(&a);
+	for (size_t i = 0; i < strlen(text) * 8; i++) {
+		struct err e = { 0 };
+		int err;
+
+		text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
+		state_init(&b);
+		err = state_parse(text, strlen(text), &b, &e);
+		if (err) {
+			assert_true(err == -EBADMSG || err == -EPROTONOSUPPORT);
+			assert_non_null(strstr(e.text, "state file"));
+			assert_int_equal(b.n_drives, 0);
+		} else {
+			assert_same(&a, &b);
+		}
+		state_fini(&b);
+		text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
+	}
+	state_fini(&a);
+}
+
+static void every_truncation_is_found(void **state)
+{
+	struct state a, b;
+	AUTO_FREE char *text = NULL;
+
+	(void)state;
+	fill(&a, 2);
+	text = state_format(&a);
+	for (size_t n = 0; n + 1 < strlen(text); n++) {
+		state_init(&b);
+		assert_int_equal(state_parse(text, n, &b, NULL), -EBADMSG);
+		state_fini(&b);
+	}
+	state_fini(&a);
+}
+
+static const struct {
+	const char *text;
+	int want;
+	const char *words;
+} bad[] = {
+	/* clang-format off */
+	{ "", -EBADMSG, "damaged" },
+	{ "[]", -EBADMSG, "no state file" },
+	{ "{}", -EBADMSG, "no state file" },
+	{ "{\"format\":\"causeway-state\",\"version\":2}", -EPROTONOSUPPORT,
+	  "version 2 and this program knows 1" },
+	{ "{\"format\":\"causeway-state\",\"version\":0,\"state\":{}}",
+	  -EBADMSG, "a part is missing" },
+	{ "{\"format\":\"causeway-state\",\"version\":1}", -EBADMSG,
+	  "a part is missing" },
+	{ "{\"format\":\"causeway-state\",\"version\":1,\"state\":{}}",
+	  -EBADMSG, "checksum" },
+	/* clang-format on */
+};
+
+static void a_foreign_file_is_refused_with_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct state s;
+		struct err e = { 0 };
+
+		state_init(&s);
+		assert_int_equal(
+			state_parse(bad[i].text, strlen(bad[i].text), &s, &e),
+			bad[i].want);
+		if (!strstr(e.text, bad[i].words))
+			fail_msg("%s: %s", bad[i].text, e.text);
+		state_fini(&s);
+	}
+}
+
+static void names_are_unique_and_numbers_bounded(void **state)
+{
+	struct state s;
+	char name[METHODS_NAME_MAX + 1];
+
+	(void)state;
+	fill(&s, 3);
+	assert_int_equal(state_add_drive(&s, "d1", "ram:1", NULL), -EEXIST);
+	state_free_name(&s, "nbd", name);
+	assert_string_equal(name, "nbd3");
+	assert_int_equal(
+		state_add_export(&s, "nbd2", "nbd", "a/b", "tcp:a:1", NULL),
+		-EEXIST);
+	state_remove_export(&s, state_find_export(&s, "nbd1"));
+	state_free_name(&s, "nbd", name);
+	assert_string_equal(name, "nbd1");
+	state_fini(&s);
+
+	fill(&s, STATE_DRIVES_MAX);
+	assert_int_equal(state_add_drive(&s, "more", "ram:1", NULL), -ENOSPC);
+	for (unsigned i = s.n_exports; i < STATE_EXPORTS_MAX; i++) {
+		state_free_name(&s, "nbd", name);
+		assert_int_equal(state_add_export(&s, name, "nbd", "a/b",
+		                                  "tcp:a:1", NULL),
+		                 0);
+	}
+	assert_int_equal(
+		state_add_export(&s, "more", "nbd", "a/b", "tcp:a:1", NULL),
+		-ENOSPC);
+	state_fini(&s);
+}
+
+static void the_file_is_saved_and_loaded(void **state)
+{
+	struct state a, b;
+	struct err e = { 0 };
+
+	(void)state;
+	state_init(&b);
+	assert_int_equal(state_load(dir, &b, &e), 0); /* none yet */
+	assert_int_equal(b.n_drives, 0);
+	fill(&a, 5);
+	assert_int_equal(state_save(dir, &a, &e), 0);
+	assert_int_equal(state_load(dir, &b, &e), 0);
+	assert_same(&a, &b);
+	state_fini(&a);
+	state_fini(&b);
+	assert_int_equal(state_save("/nonexistent", &a, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nonexistent"));
+}
+
+static void a_state_that_is_too_large_is_not_written(void **state)
+{
+	struct state s, old;
+	struct err e = { 0 };
+	char name[16], spec[STATE_SPEC_MAX + 1];
+
+	(void)state;
+	fill(&old, 1);
+	assert_int_equal(state_save(dir, &old, NULL), 0);
+	fill(&s, 0);
+	memset(spec, 'x', STATE_SPEC_MAX);
+	spec[STATE_SPEC_MAX] = '\0';
+	for (unsigned i = 0; i < STATE_DRIVES_MAX; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		assert_int_equal(state_add_drive(&s, name, spec, NULL), 0);
+	}
+	assert_int_equal(state_save(dir, &s, &e), -ENOSPC);
+	state_fini(&s);
+	state_init(&s);
+	assert_int_equal(state_load(dir, &s, NULL), 0);
+	assert_same(&s, &old);
+	state_fini(&s);
+	state_fini(&old);
+}
+
+/* T2, as far as a process that is killed can show it. */
+static void a_kill_leaves_the_old_or_the_new(void **state)
+{
+	struct state a, b, got;
+	unsigned seen[2] = { 0, 0 };
+
+	(void)state;
+	fill(&a, 1);
+	fill(&b, 200);
+	assert_int_equal(state_save(dir, &a, NULL), 0);
+	for (unsigned i = 0; i < 60; i++) {
+		struct timespec t = { .tv_nsec = 2000000 + i * 77777 };
+		pid_t pid = fork();
+
+		if (pid == 0)
+			for (unsigned k = 0;; k++)
+				state_save(dir, k % 2 ? &a : &b, NULL);
+		nanosleep(&t, NULL);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		state_init(&got);
+		assert_int_equal(state_load(dir, &got, NULL), 0);
+		assert_true(got.n_drives == 1 || got.n_drives == 200);
+		seen[got.n_drives == 200]++;
+		assert_same(&got, got.n_drives == 200 ? &b : &a);
+		state_fini(&got);
+	}
+	assert_true(seen[0] && seen[1]);
+	state_fini(&a);
+	state_fini(&b);
+}
+
+static void a_folder_belongs_to_one_daemon(void **state)
+{
+	struct err e = { 0 };
+	char sub[64];
+	int first, second;
+
+	(void)state;
+	snprintf(sub, sizeof(sub), "%s/new", dir);
+	assert_int_equal(state_lock(sub, &first, NULL), 0);
+	assert_int_equal(state_lock(sub, &second, &e), -EBUSY);
+	assert_non_null(strstr(e.text, "another causewayd"));
+	close(first);
+	assert_int_equal(state_lock(sub, &second, NULL), 0);
+	close(second);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_written_is_read),
+		cmocka_unit_test(every_flipped_bit_is_found),
+		cmocka_unit_test(every_truncation_is_found),
+		cmocka_unit_test(a_foreign_file_is_refused_with_words),
+		cmocka_unit_test(names_are_unique_and_numbers_bounded),
+		T(the_file_is_saved_and_loaded),
+		T(a_state_that_is_too_large_is_not_written),
+		T(a_kill_leaves_the_old_or_the_new),
+		T(a_folder_belongs_to_one_daemon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
