@@ -17,13 +17,12 @@ files 24M "$work/data"
 	-m crc32c_generic -p "$(command -v nbd-client)" \
 	-p "$(command -v mkfs.ext4)" -p "$(command -v e2fsck)" \
 	-f "$work/data:/data"
-port=$(/usr/bin/python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
 start_daemon
 pool tank 4 128M
 cw volume create tank/disk --size 128M --raid raid5 >/dev/null
-cw export create nbd tank/disk --tcp "127.0.0.1:$port" >/dev/null
+cw export create nbd tank/disk --tcp 127.0.0.1:0 >/dev/null
+port=$(cw --json export list | jq -r '.exports[0].address | split(":")[-1]')
 
 began=$SECONDS
 boot "$work/initrd" "PORT=$port NAME=tank/disk" \

@@ -37,7 +37,7 @@ same "with a drive failed"
 code=0
 cw status >"$work/status" || code=$?
 [ $code -eq 4 ] || fail "status exits $code: $(cat "$work/status")"
-cw drive list | grep tank2 | grep -qi fail || fail "$(cw drive list)"
+[ "$(drive_state tank2)" = failed ] || fail "$(cw drive list)"
 
 kill_daemon
 start_daemon

@@ -78,9 +78,12 @@ print(f"{cycles} cycles, {first} MiB fit")
 EOF
 
 # Somebody who looks is told, and to delete is always possible.
-cw pool list
-cw export remove tank/vol >/dev/null || cw export list
-cw volume delete tank/vol
+cw --json pool list | jq -e '.pools[0].warnings | length > 0' >/dev/null ||
+	fail "no warning: $(cw --json pool list)"
+cw export remove "$(export_name tank/vol)" >/dev/null
+cw volume delete tank/vol >/dev/null
 volume tank/again 64M raid5
-nbdinfo --size "$uri" >/dev/null
+$python -c 'import nbd, sys
+h = nbd.NBD(); h.connect_uri(sys.argv[1]); h.pwrite(bytes([5]) * 65536, 0)
+h.flush(); h.shutdown()' "$uri"
 stop_daemon

@@ -38,7 +38,7 @@ for i in 1 2 3 4 5; do
 	cmp -n $((8 << 20)) "$work/in" "$work/out" || fail "v$i lost data"
 done
 
-cw export remove tank/v1
+cw export remove "$(export_name tank/v1)"
 cw volume delete tank/v1
 again
 ! cw volume list | grep -qw tank/v1 || fail "v1 came back"

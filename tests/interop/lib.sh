@@ -145,6 +145,16 @@ volume() {
 	cw export create nbd "$1" --unix "$(socket_of "$1")" >/dev/null
 }
 
+export_name() { # POOL/NAME: how this node calls its export
+	cw --json export list |
+		jq -r ".exports[] | select(.volume == \"$1\") | .name"
+}
+
+drive_state() {
+	cw --json drive list |
+		jq -r ".drives[] | select(.name == \"$1\") | .state"
+}
+
 socket_of() {
 	echo "$work/${1//\//-}.sock"
 }
