@@ -36,5 +36,5 @@ elif [ "${1:-all}" != all ]; then
 	one "$1"
 else
 	tools/fuzz_targets.py --list |
-		xargs -r -n 1 -P "$(nproc)" -I '{}' "$0" --one '{}' "$seconds"
+		xargs -r -P "$(nproc)" -I '{}' "$0" --one '{}' "$seconds"
 fi

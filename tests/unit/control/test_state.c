@@ -86,7 +86,6 @@ static void every_flipped_bit_is_found(void **state)
 {
 	struct state a, b;
 	AUTO_FREE char *text = NULL;
-	AUTO_FREE char *again = NULL;
 
 	(void)state;
 	fill(&a, 2);
