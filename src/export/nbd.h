@@ -52,7 +52,10 @@
 #define NBD_REQUESTS_MAX 256u        /* in flight on one connection */
 #define NBD_HELD_MAX (64u << 20)     /* bytes of buffers of one connection */
 #define NBD_BUFFERS_MAX (512u << 20) /* bytes of buffers of a data reactor */
-#define NBD_IDLE_MAX 16384u          /* bytes that an idle connection holds */
+/* Seconds that a client may move no byte while others wait for memory that
+ * its transfers hold; then it is cut. */
+#define NBD_STALL_S 10u
+#define NBD_IDLE_MAX 16384u /* bytes that an idle connection holds */
 
 /* -- addresses ------------------------------------------------------------ */
 

@@ -110,6 +110,7 @@ static void sent(struct nbd_conn *c, size_t n)
 {
 	uint64_t now = clock_now_ns();
 
+	c->moved += n;
 	n += c->out_sent;
 	while (c->out && n >= c->out->header_length + (size_t)c->out->payload) {
 		struct nbd_request *q = pop_out(c);

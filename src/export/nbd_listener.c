@@ -154,18 +154,28 @@ static void unlink_unix(const struct nbd_listener *l)
 
 /* -- TCP ------------------------------------------------------------------ */
 
+/* getaddrinfo() would take 65536 for 0. */
+static bool is_port(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
+	       port <= UINT16_MAX;
+}
+
 /* Cut "ADDR:PORT" in two; a v6 address is in brackets. */
 static bool split(char *text, const char **host, const char **port)
 {
 	char *colon = strrchr(text, ':');
 
-	if (!colon || colon[1] == '\0')
+	if (!colon || !is_port(colon + 1))
 		return false;
 	*colon = '\0';
 	*port = colon + 1;
 	*host = text;
 	if (text[0] == '[') {
-		if (colon[-1] != ']')
+		if (colon == text + 1 || colon[-1] != ']')
 			return false;
 		colon[-1] = '\0';
 		*host = text + 1;

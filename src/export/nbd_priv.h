@@ -128,7 +128,7 @@ struct nbd_worker {
 	bool trim_armed;
 	uint64_t n_requests; /* ever */
 	uint64_t trim_seen;  /* n_requests when the trim timer was armed */
-	struct timer trim;
+	struct timer trim;   /* every second while buffers exist */
 	struct task finish;
 	struct slab requests;
 	struct nbd_pool pool;
@@ -188,6 +188,12 @@ struct nbd_conn {
 	/* sending */
 	struct nbd_request *out, **out_end; /* answered, not sent */
 	size_t out_sent;                    /* bytes of *out */
+
+	/* progress, looked at every second */
+	bool starving;       /* BLOCKED by others' use of memory */
+	uint64_t moved;      /* bytes, both ways */
+	uint64_t moved_seen; /* at the last look */
+	unsigned stalled;    /* looks without progress */
 
 	bool linger; /* the server began it: do not lose the last replies */
 	struct timer timer;

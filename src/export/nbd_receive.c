@@ -135,6 +135,7 @@ static bool receive_once(struct nbd_conn *c)
 		nbd_conn_drain(c, false);
 		return false;
 	}
+	c->moved += (size_t)n;
 	if (direct && (size_t)n <= direct) {
 		took(c, (size_t)n);
 		return (size_t)n == direct;

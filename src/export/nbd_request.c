@@ -238,9 +238,11 @@ static bool find_room(struct nbd_conn *c, uint32_t capacity,
 	struct nbd_request *q;
 	size_t size = capacity ? nbd_pool_size(capacity) : 0;
 
+	c->starving = false;
 	if (c->n_requests >= NBD_REQUESTS_MAX || c->held + size > NBD_HELD_MAX)
 		return false;
 	q = slab_get(&w->requests);
+	c->starving = true;
 	if (!q)
 		return false;
 	q->buffer = capacity ? nbd_pool_get(&w->pool, capacity) : NULL;
@@ -248,9 +250,12 @@ static bool find_room(struct nbd_conn *c, uint32_t capacity,
 		slab_put(&w->requests, q);
 		return false;
 	}
+	c->starving = false;
 	q->capacity = capacity;
 	c->held += size;
 	c->n_requests++;
+	if (!w->trim_armed)
+		nbd_worker_arm(w); /* the flush arms it */
 	*out = q;
 	return true;
 }

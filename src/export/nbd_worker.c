@@ -11,13 +11,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIM_NS (1 * NS_PER_S)
+#define LOOK_NS (1 * NS_PER_S)
 
-static void trim(struct timer *t)
+static bool somebody_starves(const struct nbd_worker *w)
+{
+	LIST_FOREACH (node, &w->blocked)
+		if (list_entry(node, struct nbd_conn, block_link)->starving)
+			return true;
+	return false;
+}
+
+/* Cut the clients that hold memory, move nothing and let others wait. */
+static void cut_hoarders(struct nbd_worker *w)
+{
+	bool starved = somebody_starves(w);
+
+	LIST_FOREACH (node, &w->connections) {
+		struct nbd_conn *c = list_entry(node, struct nbd_conn, link);
+		bool client_owes = c->state == NBD_PAYLOAD || c->out;
+
+		if (!starved || !client_owes || c->moved != c->moved_seen)
+			c->stalled = 0;
+		else if (++c->stalled >= NBD_STALL_S)
+			nbd_conn_kill(c);
+		c->moved_seen = c->moved;
+	}
+}
+
+static void look(struct timer *t)
 {
 	struct nbd_worker *w = container_of(t, struct nbd_worker, trim);
 
 	w->trim_armed = false;
+	cut_hoarders(w);
 	if (w->trim_seen == w->n_requests && w->pool.used == 0)
 		nbd_pool_trim(&w->pool);
 	nbd_worker_arm(w);
@@ -32,7 +58,7 @@ static void plan_trim(struct nbd_worker *w)
 	if (w->trim_armed || bytes == 0)
 		return;
 	w->trim_seen = w->n_requests;
-	w->trim_armed = timer_start(w->reactor, &w->trim, TRIM_NS) == 0;
+	w->trim_armed = timer_start(w->reactor, &w->trim, LOOK_NS) == 0;
 }
 
 static void resume_blocked(struct nbd_worker *w)
@@ -74,7 +100,7 @@ struct nbd_worker *nbd_worker_create(struct nbd_server *s, struct reactor *r,
 	w->reactor = r;
 	w->index = index;
 	w->flush.run = flush;
-	w->trim.fire = trim;
+	w->trim.fire = look;
 	list_init(&w->connections);
 	list_init(&w->dirty);
 	list_init(&w->blocked);
