@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/request.h"
+
+#include "base/base.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct json_object *request_new(const char *key, const char *value)
+{
+	struct json_object *params = json_object_new_object();
+
+	request_add(params, key, value);
+	return params;
+}
+
+void request_add(struct json_object *params, const char *key, const char *value)
+{
+	json_object_object_add(params, key, json_object_new_string(value));
+}
+
+void request_add_words(struct json_object *params, const char *key,
+                       const struct cli *cli, unsigned first)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned i = first; i < cli->n_words; i++)
+		json_object_array_add(list,
+		                      json_object_new_string(cli->words[i]));
+	json_object_object_add(params, key, list);
+}
+
+int request_send(struct cli *cli, const char *method,
+                 struct json_object *params, struct json_object **reply)
+{
+	int status;
+
+	*reply = NULL;
+	status = cli_call(cli, method, params, reply);
+	if (status || !cli->json)
+		return status;
+	cli_print_json(cli, *reply);
+	json_object_put(*reply);
+	*reply = NULL;
+	return RPC_OK;
+}
+
+int request_done(struct json_object *reply)
+{
+	json_object_put(reply);
+	return RPC_OK;
+}
+
+int request_simple(struct cli *cli, const char *method, const char *key,
+                   const char *done)
+{
+	struct json_object *reply;
+	int status = request_send(cli, method, request_new(key, cli->words[0]),
+	                          &reply);
+	const char *rest;
+
+	if (status || !reply)
+		return status;
+	rest = strstr(done, "%s");
+	fprintf(cli->out, "%.*s%s%s\n", (int)(rest - done), done, cli->words[0],
+	        rest + 2);
+	return request_done(reply);
+}
+
+char *request_absolute(const char *prefix, const char *path)
+{
+	char here[PATH_MAX];
+	char *out;
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)))
+		here[0] = '\0';
+	if (asprintf(&out, "%s%s%s%s", prefix, here, here[0] ? "/" : "", path) <
+	    0)
+		return NULL;
+	return out;
+}

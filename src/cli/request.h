@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cli/request - parameters, the call, and JSON output, for the commands. */
+#ifndef CLI_REQUEST_H
+#define CLI_REQUEST_H
+
+#include "cli/cli.h"
+
+/* {key: value}; and one more member. */
+struct json_object *request_new(const char *key, const char *value);
+void request_add(struct json_object *params, const char *key,
+                 const char *value);
+
+/* The words from `first` on, as a list. */
+void request_add_words(struct json_object *params, const char *key,
+                       const struct cli *cli, unsigned first);
+
+/*
+ * Call; takes `params`.
+ *
+ * @return an exit status.  *reply is NULL if it failed or --json has been
+ *         answered; else it is for people, and ends with request_done().
+ */
+int request_send(struct cli *cli, const char *method,
+                 struct json_object *params, struct json_object **reply);
+int request_done(struct json_object *reply); /* puts it; RPC_OK */
+
+/* One name in, one sentence out: `done` has a %s for the name. */
+int request_simple(struct cli *cli, const char *method, const char *key,
+                   const char *done);
+
+/* prefix + the absolute form of `path`, the caller's to free. */
+char *request_absolute(const char *prefix, const char *path);
+
+#endif /* CLI_REQUEST_H */

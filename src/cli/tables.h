@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cli/tables - the lists of a reply (docs/control.md), one row per object. */
+#ifndef CLI_TABLES_H
+#define CLI_TABLES_H
+
+#include <stdio.h>
+
+struct json_object;
+
+/* Each takes an array; an empty one prints `none`, if that is not NULL. */
+void tables_drives(FILE *f, struct json_object *drives, const char *none);
+void tables_pools(FILE *f, struct json_object *pools, const char *none);
+void tables_volumes(FILE *f, struct json_object *volumes, const char *none);
+void tables_exports(FILE *f, struct json_object *exports, const char *none);
+
+#endif /* CLI_TABLES_H */
