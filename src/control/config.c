@@ -9,18 +9,15 @@
 #include <json-c/json.h>
 #include <string.h>
 
-/* In the order of application. */
-static const struct {
-	const char *section;
-	const char *method;
-} sections[] = {
+const struct config_section config_sections[] = {
 	{ "drives", "drive.add" },
 	{ "pools", "pool.create" },
 	{ "volumes", "volume.create" },
 	{ "exports", "export.create" },
 };
+const size_t config_sections_count = ARRAY_LEN(config_sections);
 
-static const struct rpc_param top_rows[] = {
+const struct rpc_param config_rows[] = {
 	{ .name = "node",
 	  .type = RPC_STRING,
 	  .max = METHODS_NAME_MAX,
@@ -36,6 +33,7 @@ static const struct rpc_param top_rows[] = {
 	{ .name = "volumes", .type = RPC_OBJECTS, .doc = "volumes to create" },
 	{ .name = "exports", .type = RPC_OBJECTS, .doc = "exports to create" },
 };
+const size_t config_rows_count = ARRAY_LEN(config_rows);
 
 /* People write sizes as 10G; calls have integers. */
 static void read_sizes(const struct rpc_method *m, struct json_object *params)
@@ -110,17 +108,19 @@ static int read_document(struct config *c, struct json_object *doc,
 		               "line %u: the file must hold 'key: "
 		               "value' lines",
 		               config_yaml_line(doc));
-	err = check(top_rows, ARRAY_LEN(top_rows), doc, e);
+	err = check(config_rows, ARRAY_LEN(config_rows), doc, e);
 	if (err)
 		return err;
 	node = rpc_string(doc, "node");
 	if (node)
 		memcpy(c->node, node, strlen(node) + 1);
 	c->cores = (unsigned)rpc_int(doc, "cores");
-	for (size_t i = 0; i < ARRAY_LEN(sections) && !err; i++)
-		if (json_object_object_get_ex(doc, sections[i].section, &list))
-			err = read_section(c, list,
-			                   methods_find(sections[i].method), e);
+	for (size_t i = 0; i < ARRAY_LEN(config_sections) && !err; i++)
+		if (json_object_object_get_ex(doc, config_sections[i].section,
+		                              &list))
+			err = read_section(
+				c, list,
+				methods_find(config_sections[i].method), e);
 	return err;
 }
 

@@ -26,6 +26,17 @@
 
 #include "control/methods.h"
 
+/* The sections in the order of their application, and the keys of the whole
+ * file; the manual page is made from them. */
+struct config_section {
+	const char *section;
+	const char *method;
+};
+extern const struct config_section config_sections[];
+extern const size_t config_sections_count;
+extern const struct rpc_param config_rows[];
+extern const size_t config_rows_count;
+
 struct config_call {
 	const struct rpc_method *method;
 	struct json_object *params; /* checked by the method's table */

@@ -44,7 +44,7 @@ static const struct rpc_param drive_add[] = {
 	  .required = true,
 	  .min = 1,
 	  .max = 1024,
-	  .doc = "file:PATH[,size=SIZE] or ram:SIZE" },
+	  .doc = "what it is: file:PATH[,size=SIZE] or ram:SIZE" },
 };
 
 static const struct rpc_param drive_name[] = {
