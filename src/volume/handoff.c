@@ -171,7 +171,7 @@ int handoff_attach(const int *fds, unsigned n_fds, struct handoff *out,
 	off_t bytes;
 	int err;
 
-	bytes = lseek(fds[0], 0, SEEK_END);
+	bytes = n_fds ? lseek(fds[0], 0, SEEK_END) : -1;
 	if (bytes < (off_t)sizeof(header) ||
 	    pread(fds[0], &header, sizeof(header), 0) !=
 	            (ssize_t)sizeof(header))
@@ -227,11 +227,15 @@ static long ring_room(const struct handoff_ring *r)
 	                                     : -1;
 }
 
+/* Slot to empty, or -1: an index that no honest peer has counts as empty, so
+ * that who empties the ring comes to an end. */
 static long ring_next(const struct handoff_ring *r)
 {
 	uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
 
-	return head != r->tail ? (long)(r->tail % HANDOFF_RING) : -1;
+	return head - r->tail - 1 < HANDOFF_RING
+	               ? (long)(r->tail % HANDOFF_RING)
+	               : -1;
 }
 
 bool handoff_push_request(struct handoff *h, unsigned lane,
