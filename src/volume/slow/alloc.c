@@ -186,6 +186,21 @@ bool alloc_needs(const struct alloc *a, unsigned index, bool plain)
 	return false;
 }
 
+bool alloc_protects(const struct alloc *a, unsigned index)
+{
+	for (uint32_t i = 0; i < a->n_rows; i++) {
+		const struct alloc_row *r = &a->rows[i];
+
+		if (r->state != ALLOC_ROW_LIVE || !r->used ||
+		    !geometry_tolerance(r->geometry.profile))
+			continue;
+		for (unsigned m = 0; m < r->geometry.width; m++)
+			if (r->member[m] == index)
+				return true;
+	}
+	return false;
+}
+
 /* -- rows ----------------------------------------------------------------- */
 
 static int grow_rows(struct alloc *a, uint32_t row)

@@ -109,5 +109,7 @@ uint64_t alloc_free_bytes(const struct alloc *a, enum raid_profile profile);
  * redundancy, or (`plain`) of those that have none.
  */
 bool alloc_needs(const struct alloc *a, unsigned index, bool plain);
+/* Whether it holds data that have redundancy. */
+bool alloc_protects(const struct alloc *a, unsigned index);
 
 #endif /* VOLUME_SLOW_ALLOC_H */

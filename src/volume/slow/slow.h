@@ -48,6 +48,7 @@ struct slow_opts {
 	uint64_t (*now_ns)(void);            /* NULL: clock_now_ns */
 	void (*random)(void *out, size_t n); /* NULL: getrandom; for uuids */
 	unsigned commit_interval_ms; /* 0: only barriers commit; else 1000 */
+	uint64_t log_bytes; /* of pools made from now on; 0: by their size */
 };
 
 /*
@@ -56,7 +57,8 @@ struct slow_opts {
  * pool that can be assembled has been.  Serves rings from then on.
  */
 int slow_create(const struct slow_opts *opts, struct slow **out, struct err *e);
-/* Forgets; writes nothing.  A clean stop calls slow_quiesce() first. */
+/* Forgets; writes nothing.  A clean stop calls slow_quiesce() first.  The
+ * reactor does not run again unless nothing was under way. */
 void slow_destroy(struct slow *s);
 
 /* `e->code` is 0 on success. */
