@@ -4,7 +4,8 @@
  *
  * ADDRESS is unix:PATH or tcp:ADDR:PORT; the export's name is "ram".
  * Options: `null` (no memory behind it), `grain=N`, `spin=US`, `threads=N`.
- * Stops cleanly on SIGTERM and SIGINT and then prints what it has served.
+ * Prints "ready PORT" when it listens (PORT is 0 on a Unix socket).  Stops
+ * cleanly on SIGTERM and SIGINT and then prints what it has served.
  */
 #include "../support/memory_device.h"
 
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
 	if (make_reactors(&e) || serve(&at, null, &e))
 		return fail(&e);
 	watch_start(app.home, &app.signals);
-	printf("ready\n");
+	printf("ready %u\n", nbd_export_port(app.export));
 	fflush(stdout);
 	reactor_run(app.home);
 	for (unsigned i = 0; i < app.n_data; i++) {
