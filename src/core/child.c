@@ -209,9 +209,11 @@ static void restart(struct timer *t)
 	if (!start_once(c, &e))
 		return;
 	c->backoff_ms = next_backoff(c);
-	log_event(LOG_LEVEL_WARN, "child was not started",
-	          "child=%s error=%s retry_ms=%u", c->name,
-	          log_quote(words, sizeof(words), e.text), c->backoff_ms);
+	if (e.code != -EAGAIN)
+		log_event(LOG_LEVEL_WARN, "child was not started",
+		          "child=%s error=%s retry_ms=%u", c->name,
+		          log_quote(words, sizeof(words), e.text),
+		          c->backoff_ms);
 	arm_restart(c);
 }
 

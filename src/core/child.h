@@ -40,8 +40,8 @@ struct child {
 	/*
 	 * Called before every start; fills in the descriptors to pass and
 	 * returns how many, or a negative errno (then the start is tried
-	 * again after the backoff; the first start fails).  They stay the
-	 * owner's.  NULL: none.
+	 * again after the backoff; the first start fails), -EAGAIN if it is
+	 * only too early.  They stay the owner's.  NULL: none.
 	 */
 	int (*prepare)(struct child *c, int fds[CHILD_FDS_MAX]);
 	/* The child has died with this wait status; a restart will follow

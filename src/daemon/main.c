@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* causewayd: the daemon, and with --slow its child, the slow stack. */
+#include "control/node.h"
+#include "control/slow_service.h"
+#include "volume/handoff_format.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FIRST_PASSED_FD 3
+#define EXIT_USAGE 2
+
+static const char usage[] =
+	"usage: causewayd --state DIR [--config FILE] [--ready-fd N]\n"
+	"\n"
+	"  --state DIR    folder of this node's state; DIR/control.sock is "
+	"where\n"
+	"                 'causeway --socket DIR/control.sock' finds it\n"
+	"  --config FILE  YAML: drives, pools, volumes and exports to have\n"
+	"  --ready-fd N   write a line to descriptor N when all is served\n"
+	"  --version\n"
+	"\n"
+	"example: causewayd --state /var/lib/causeway\n";
+
+static const struct option longs[] = {
+	{ "state", required_argument, NULL, 's' },
+	{ "config", required_argument, NULL, 'c' },
+	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "slow", no_argument, NULL, 'S' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* The child has exactly the descriptors that it was passed, from 3 on. */
+static int run_slow(void)
+{
+	int fds[3 + HANDOFF_LANES];
+	unsigned n = 0;
+
+	while (n < sizeof(fds) / sizeof(fds[0]) &&
+	       fcntl(FIRST_PASSED_FD + (int)n, F_GETFD) >= 0) {
+		fds[n] = FIRST_PASSED_FD + (int)n;
+		n++;
+	}
+	return slow_service_run(fds, n);
+}
+
+static int parse_fd(const char *text)
+{
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	return *end || end == text || fd < 0 || fd > 1 << 20 ? -1 : (int)fd;
+}
+
+static int run_node(const struct node_opts *opts)
+{
+	struct err e = { 0 };
+	struct node *n;
+	int err = node_create(opts, &n, &e);
+
+	if (!err) {
+		err = node_run(n, &e);
+		node_destroy(n);
+	}
+	if (err)
+		fprintf(stderr, "causewayd: %s\n", e.text);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct node_opts opts = { .ready_fd = -1, .version = CAUSEWAY_VERSION };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			opts.state_dir = optarg;
+			break;
+		case 'c':
+			opts.config = optarg;
+			break;
+		case 'r':
+			opts.ready_fd = parse_fd(optarg);
+			if (opts.ready_fd >= 0)
+				break;
+			fprintf(stderr,
+			        "causewayd: --ready-fd %s: not a descriptor\n",
+			        optarg);
+			return EXIT_USAGE;
+		case 'S':
+			return run_slow();
+		case 'v':
+			puts("causewayd " CAUSEWAY_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (!opts.state_dir || optind != argc) {
+		fprintf(stderr, "causewayd: %s\n%s",
+		        opts.state_dir ? "arguments that are no options"
+		                       : "--state DIR is needed",
+		        usage);
+		return EXIT_USAGE;
+	}
+	return run_node(&opts);
+}
