@@ -109,13 +109,15 @@ static void flush_drives(struct thin_op *op)
 	unsigned n = 0;
 
 	for (uint16_t slot = 0; slot < HANDOFF_DRIVES; slot++) {
-		if (!w->raid.device[slot] ||
-		    drives[slot].pool != op->volume->pool ||
-		    !raid_usable(&w->raid, slot))
+		if (drives[slot].pool != op->volume->pool ||
+		    !raid_online(&w->raid, slot))
 			continue;
-		if (n == FLUSH_DRIVES)
-			break; /* no pool is that large */
-		flush_drive(op->flush, n++, slot);
+		/* Closed, with writes in its cache perhaps: it must be out of
+		 * its pool before they count as durable without it. */
+		if (!w->raid.device[slot])
+			op->flush->bad_drive = slot;
+		else if (n < FLUSH_DRIVES) /* no pool is larger */
+			flush_drive(op->flush, n++, slot);
 	}
 }
 

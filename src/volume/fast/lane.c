@@ -31,10 +31,21 @@ static void push(struct fast_worker *w, struct lane_wait *wait)
 	if (!w->lane.serving || wait->sent)
 		return;
 	wait->sent = handoff_push_request(shared(w), w->number, &wait->request);
-	/* The ring has room for every slot and every META_DONE: it is full
-	 * only if the slow stack has scribbled over it. */
+	/* The ring has room for every slot and every META_DONE; but what has
+	 * timed out is in it too, until the slow stack takes it out. */
 	if (!wait->sent)
-		w->stats.bad_replies++;
+		w->lane.full = true;
+}
+
+static void push_all(struct fast_worker *w)
+{
+	struct lane *l = &w->lane;
+
+	l->full = false;
+	for (unsigned i = 0; i < LANE_WAITS && !l->full; i++)
+		if (l->slot[i])
+			push(w, l->slot[i]);
+	handoff_wake_slow(shared(w));
 }
 
 static bool take_slot(struct fast_worker *w, struct lane_wait *wait)
@@ -62,8 +73,11 @@ static void finish(struct fast_worker *w, unsigned slot, bool resume, int err)
 	l->sequence[slot]++;
 	l->free_slot[l->n_free++] = (uint16_t)slot;
 	next = list_pop(&l->queue);
-	if (next)
+	if (next) {
 		take_slot(w, container_of(next, struct lane_wait, link));
+		if (l->serving)
+			handoff_wake_slow(shared(w));
+	}
 	wait->done(wait, resume, err);
 }
 
@@ -134,10 +148,7 @@ static void look_for_service(struct fast_worker *w)
 	                                  __ATOMIC_ACQUIRE) != HANDOFF_SERVING)
 		return;
 	l->serving = true;
-	for (unsigned i = 0; i < LANE_WAITS; i++)
-		if (l->slot[i])
-			push(w, l->slot[i]);
-	handoff_wake_slow(shared(w));
+	push_all(w);
 }
 
 static bool lane_poll(struct poller *p)
@@ -155,6 +166,8 @@ static bool lane_poll(struct poller *p)
 		serve(w, &r);
 		n++;
 	}
+	if (w->lane.full)
+		push_all(w);
 	if (meta_io_answer(w))
 		n++;
 	return n > 0;
@@ -195,10 +208,11 @@ static void lane_deadlines(struct timer *t)
 	uint64_t now = clock_now_ns();
 
 	for (unsigned i = 0; i < LANE_WAITS; i++) {
-		if (!l->slot[i] || l->slot[i]->request.deadline_ns > now)
-			continue;
-		w->stats.timeouts++;
-		finish(w, i, false, -ETIMEDOUT);
+		/* Who has waited for the slot may be too late as well. */
+		while (l->slot[i] && l->slot[i]->request.deadline_ns <= now) {
+			w->stats.timeouts++;
+			finish(w, i, false, -ETIMEDOUT);
+		}
 	}
 	if (l->n_free < LANE_WAITS)
 		timer_start(w->reactor, t, DEADLINE_SCAN_NS);
@@ -250,6 +264,7 @@ bool lane_detach(struct fast_worker *w)
 			serve(w, &r);
 	l->enabled = false;
 	l->serving = false;
+	l->full = false;
 	for (unsigned i = 0; i < LANE_WAITS; i++)
 		if (l->slot[i])
 			l->slot[i]->sent = false;

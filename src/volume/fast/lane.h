@@ -37,6 +37,7 @@ struct lane {
 	struct list queue; /* waits without a slot */
 	bool enabled;      /* a slow stack is, or soon will be, there */
 	bool serving;      /* it answers: records may be pushed */
+	bool full;         /* a record found no room in the ring */
 	/* metadata I/O, lane 0 only */
 	struct slab meta;
 	unsigned meta_inflight;

@@ -48,24 +48,27 @@ static int find(const struct handoff *h, const char *name)
 }
 
 /* The coarsest grain of the pool's drives is the volume's. */
-static uint32_t pool_grain(const struct handoff *h, uint16_t pool)
+static uint32_t pool_grain(const struct fast *f, uint16_t pool)
 {
+	const struct handoff_drive *drives = f->handoff->drives;
 	uint32_t grain = BLOCK_SECTOR;
 
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
-		if (h->drives[i].present && h->drives[i].pool == pool &&
-		    h->drives[i].role == HANDOFF_ONLINE &&
-		    h->drives[i].grain > grain)
-			grain = h->drives[i].grain;
+		if (f->device[i] && drives[i].pool == pool &&
+		    drives[i].role == HANDOFF_ONLINE &&
+		    f->device[i]->grain > grain)
+			grain = f->device[i]->grain;
 	return grain;
 }
 
 /* Whether what the slow stack wrote keeps lookups inside the table (F4). */
-static bool sane(const struct handoff *h, const struct handoff_volume *v)
+static bool sane(const struct handoff *h, const struct fast_volume *v)
 {
-	uint64_t chunks = (v->size + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
+	uint64_t size = v->device.size;
+	uint64_t chunks = (size >> CHUNK_SHIFT) + (size % CHUNK_BYTES != 0);
 
-	return v->size && v->table_base <= h->table_entries &&
+	return size && size % v->device.grain == 0 &&
+	       v->table_base <= h->table_entries &&
 	       chunks <= h->table_entries - v->table_base &&
 	       v->row_base <= (HANDOFF_POOLS - 1) * HANDOFF_POOL_ROWS;
 }
@@ -76,6 +79,7 @@ int fast_volume_open(struct fast *f, const char *name,
 	const struct handoff *h = f->handoff;
 	const struct handoff_volume *shared;
 	struct fast_volume *v;
+	uint16_t pool;
 	int slot = find(h, name);
 
 	if (slot < 0)
@@ -84,24 +88,29 @@ int fast_volume_open(struct fast *f, const char *name,
 		               "volume list' shows those there are",
 		               name);
 	shared = &h->volumes[slot];
-	if (!sane(h, shared))
-		return err_set(e, -EIO, "volume %s makes no sense in memory",
-		               name);
+	pool = shared->pool;
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return err_set(e, -ENOMEM, "no memory for volume %s", name);
 	*v = (struct fast_volume){
 		.device = { .ops = &volume_ops,
 		            .size = shared->size,
-		            .grain = pool_grain(h, shared->pool) },
+		            .grain = pool_grain(f, pool) },
 		.fast = f,
 		.shared = shared,
 		.slot = (uint32_t)slot,
 		.generation = shared->generation,
 		.table_base = shared->table_base,
 		.row_base = shared->row_base,
-		.pool = shared->pool,
+		.pool = pool,
 	};
+	/* The copies are checked: what they were made of may have changed. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!sane(h, v)) {
+		free(v);
+		return err_set(e, -EIO, "volume %s makes no sense in memory",
+		               name);
+	}
 	*out = &v->device;
 	return 0;
 }

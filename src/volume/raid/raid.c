@@ -22,23 +22,18 @@ void raid_worker_fini(struct raid_worker *w)
 
 /* -- members -------------------------------------------------------------- */
 
-static bool online(const struct raid_worker *w, uint16_t slot)
+bool raid_online(const struct raid_worker *w, uint16_t slot)
 {
 	return slot < HANDOFF_DRIVES &&
 	       __atomic_load_n(&w->drives[slot].role, __ATOMIC_ACQUIRE) ==
 	               HANDOFF_ONLINE;
 }
 
-struct block_device *raid_usable(const struct raid_worker *w, uint16_t slot)
-{
-	return online(w, slot) ? w->device[slot] : NULL;
-}
-
 enum member_state raid_member_state(const struct raid_op *op, unsigned member)
 {
 	uint16_t slot = op->row.drive[member];
 
-	if (!online(op->worker, slot))
+	if (!raid_online(op->worker, slot))
 		return MEMBER_SKIP;
 	return op->worker->device[slot] ? MEMBER_USABLE : MEMBER_BAD;
 }
@@ -149,19 +144,33 @@ static void settle(struct raid_op *op)
 		advance(op);
 }
 
+/* Workers share the drives' counters. */
+static void count(uint64_t *errors)
+{
+	__atomic_fetch_add(errors, 1, __ATOMIC_RELAXED);
+}
+
+void raid_missed(struct raid_op *op, unsigned member)
+{
+	if (op->bad & 1u << member)
+		return;
+	op->bad |= (uint16_t)(1u << member);
+	op->bad_drive = op->row.drive[member];
+	op->n_bad++;
+}
+
 static void failed_io(struct raid_op *op, const struct raid_io *io)
 {
 	struct handoff_drive *shared = &op->worker->drives[io->drive];
 
 	if (io->request.op == BLOCK_READ) {
-		shared->read_errors++;
+		count(&shared->read_errors);
 		op->unreadable |= (uint16_t)(1u << io->member);
 		op->lost |= (uint16_t)(1u << io->piece);
 		return;
 	}
-	shared->write_errors++;
-	op->bad_drive = io->drive;
-	op->n_bad++;
+	count(&shared->write_errors);
+	raid_missed(op, io->member);
 }
 
 static void io_done(struct block_request *q, int err)
@@ -184,8 +193,17 @@ void raid_issue(struct raid_op *op, enum block_op what, unsigned member,
 	struct block_device *dev = op->worker->device[slot];
 	struct raid_io *io = &op->io[op->n_ios++];
 	bool fua = (op->flags & RAID_FUA) && what != BLOCK_READ;
+	uint64_t strip = row->data_start +
+	                 row->extent[member] * row->extent_bytes +
+	                 ((uint64_t)op->index << op->geometry.strip_shift);
 
 	assert(op->n_ios <= RAID_IOS && dev);
+	/* The row came from the slow stack: its mistake is not the drive's. */
+	if (strip & (dev->grain - 1) || strip > dev->size ||
+	    column + length > dev->size - strip) {
+		op->err = -EIO;
+		return;
+	}
 	io->op = op;
 	io->drive = slot;
 	io->member = (uint8_t)member;
@@ -193,10 +211,7 @@ void raid_issue(struct raid_op *op, enum block_op what, unsigned member,
 	io->request = (struct block_request){
 		.op = what,
 		.flags = fua ? BLOCK_FUA : 0,
-		.offset = row->data_start +
-		          row->extent[member] * row->extent_bytes +
-		          ((uint64_t)op->index << op->geometry.strip_shift) +
-		          column,
+		.offset = strip + column,
 		.length = length,
 		.iov = iov,
 		.iov_count = n,
@@ -247,6 +262,8 @@ static int copy_row(struct raid_op *op, const struct handoff_row *row)
 	if (__atomic_load_n(&row->state, __ATOMIC_ACQUIRE) != 1)
 		return -EINVAL;
 	op->row = *row;
+	/* From here on the copy counts, not what it was made of. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	op->geometry = (struct geometry){
 		.profile = (enum raid_profile)op->row.profile,
 		.width = op->row.width,
@@ -275,7 +292,7 @@ int raid_submit(struct raid_worker *w, const struct handoff_row *row,
 	op->n_bad = 0;
 	op->first = op->last = 0;
 	op->n_iov = 0;
-	op->unreadable = op->lost = 0;
+	op->unreadable = op->lost = op->bad = 0;
 	op->n_ios = 0;
 	op->err = 0;
 	op->scratch = NULL;

@@ -112,7 +112,8 @@ struct raid_op {
 	bool in_submit;
 	uint16_t unreadable; /* members that failed a read of this op */
 	uint16_t lost;       /* pieces to rebuild */
-	uint8_t skipped;     /* members that took no part in the write */
+	uint16_t bad;        /* members that failed the write */
+	uint8_t skipped;     /* members that took no part in it */
 	unsigned pending;
 	unsigned n_ios;
 	int err;
@@ -141,7 +142,7 @@ bool raid_needs_lock(const struct handoff_row *row, enum raid_kind kind);
 void raid_lock_range(const struct handoff_row *row, uint32_t offset,
                      uint32_t length, uint32_t *from, uint32_t *to);
 
-/* ONLINE, open, and not out of the row. */
-struct block_device *raid_usable(const struct raid_worker *w, uint16_t slot);
+/* Whether the slow stack counts on the drive; it may be closed all the same. */
+bool raid_online(const struct raid_worker *w, uint16_t slot);
 
 #endif /* VOLUME_RAID_RAID_H */

@@ -39,6 +39,9 @@ const struct iovec *raid_scratch_iov(struct raid_op *op, uint32_t at,
 /* Take scratch memory; false: none now, op->state runs when there is. */
 bool raid_scratch(struct raid_op *op);
 
+/* A member that is ONLINE missed the write. */
+void raid_missed(struct raid_op *op, unsigned member);
+
 void raid_finish(struct raid_op *op, int err);
 
 /* The next step when nothing is pending. */

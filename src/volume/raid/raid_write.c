@@ -16,10 +16,8 @@ static bool takes_write(struct raid_op *op, unsigned member)
 {
 	enum member_state s = raid_member_state(op, member);
 
-	if (s == MEMBER_BAD) {
-		op->bad_drive = op->row.drive[member];
-		op->n_bad++;
-	}
+	if (s == MEMBER_BAD)
+		raid_missed(op, member);
 	if (s == MEMBER_SKIP &&
 	    ++op->skipped > geometry_tolerance(op->geometry.profile))
 		op->err = -EIO;
@@ -204,13 +202,13 @@ static void write_copies(struct raid_op *op)
 static void choose_pieces(struct raid_op *op)
 {
 	bool parity = raid_readable(op, parity_of(op));
-	bool all = op->first == 0 && parity;
+	bool first = raid_readable(op, op->piece[op->first].member);
+	bool all = op->first == 0 && parity && first;
 
-	for (unsigned i = 0; i < op->n_pieces && all; i++)
+	for (unsigned i = 1; i < op->n_pieces && all; i++)
 		all = raid_readable(op, op->piece[i].member);
 	op->last = all ? op->n_pieces : (uint8_t)(op->first + 1);
-	op->rebuild_target =
-		!parity || !raid_readable(op, op->piece[op->first].member);
+	op->rebuild_target = !parity || !first;
 }
 
 /* Read-modify-write: old parity at the start of scratch, old data after. */
