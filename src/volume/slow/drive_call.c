@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Calls about drives, and the clean stop. */
 #include "base/base.h"
+#include "volume/slow/assembly.h"
 #include "volume/slow/slow_priv.h"
 
 #include <errno.h>
@@ -175,6 +176,11 @@ void slow_drive_appeared(struct slow *s, uint16_t drive, slow_done_fn done,
 {
 	struct slow_call *c = call_new(s, done, arg);
 
-	(void)drive;
-	call_end(c);
+	if (drive >= HANDOFF_DRIVES || !s->h->drives[drive].present) {
+		err_set(&c->err, -ENOENT, "there is no drive in slot %u",
+		        drive);
+		call_end(c);
+		return;
+	}
+	assembly_again(s, c);
 }

@@ -62,6 +62,24 @@ void pool_open(struct pool *p)
 	p->serving = true;
 }
 
+void pool_publish_offline(struct pool *p)
+{
+	memset(p->shared->name, 0, sizeof(p->shared->name));
+	memcpy(p->shared->name, p->name, strlen(p->name));
+	memcpy(p->shared->uuid, p->uuid, sizeof(p->shared->uuid));
+	p->shared->n_drives = p->n_members;
+	p->shared->capacity_bytes = 0;
+	p->shared->used_bytes = 0;
+	__atomic_store_n(&p->shared->state, HANDOFF_POOL_OFFLINE,
+	                 __ATOMIC_RELEASE);
+}
+
+void pool_retract_offline(struct pool *p)
+{
+	__atomic_store_n(&p->shared->state, HANDOFF_POOL_FREE,
+	                 __ATOMIC_RELEASE);
+}
+
 uint64_t pool_arena(const struct pool *p)
 {
 	return p->slot * METAIO_POOL_BYTES;
@@ -88,8 +106,11 @@ void pool_publish_row(struct pool *p, uint32_t row)
 	for (unsigned i = 0; i < HANDOFF_WIDTH; i++) {
 		bool there = i < from->geometry.width;
 
-		to->drive[i] = there ? p->member[from->member[i]].slot
-		                     : HANDOFF_NO_DRIVE;
+		to->drive[i] = HANDOFF_NO_DRIVE;
+		if (there)
+			to->drive[i] = p->member[from->member[i]].slot;
+		if (there && to->drive[i] == HANDOFF_NO_DRIVE)
+			to->drive[i] = POOL_ABSENT(from->member[i]);
 		to->extent[i] = there ? from->extent[i] : 0;
 	}
 	__atomic_store_n(&to->state, 1, __ATOMIC_RELEASE);

@@ -55,6 +55,9 @@ void pool_free(struct pool *p);
 int pool_find(const struct slow *s, const char *name);
 /* It is complete: publish it and answer hand-offs. */
 void pool_open(struct pool *p);
+/* It cannot be: show its name and that it is OFFLINE; undo that. */
+void pool_publish_offline(struct pool *p);
+void pool_retract_offline(struct pool *p);
 void pool_usage(struct pool *p);
 uint64_t pool_arena(const struct pool *p);
 #define POOL_ARENA_LOG 0u
@@ -62,6 +65,9 @@ uint64_t pool_arena(const struct pool *p);
 #define POOL_ARENA_ROOT (UINT64_C(800) << 10)
 #define POOL_ARENA_LABELS (UINT64_C(804) << 10) /* one block per member */
 
+/* In a row, instead of the slot of member `i` while it has none: beyond
+ * HANDOFF_DRIVES, so that nobody looks for a drive there. */
+#define POOL_ABSENT(i) ((uint16_t)(0xff00u + (i)))
 /* A row of the pool as the fast stack sees it. */
 void pool_publish_row(struct pool *p, uint32_t row);
 void pool_retract_row(struct pool *p, uint32_t row);

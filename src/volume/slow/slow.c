@@ -147,6 +147,7 @@ static void pass_grace(struct slow *s)
 		if (s->pool[i] && s->pool[i]->serving)
 			reclaim_run(s->pool[i]);
 	volume_step_deletions(s);
+	assembly_grace(s);
 }
 
 static void kick(struct slow *s)

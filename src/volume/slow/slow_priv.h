@@ -26,8 +26,9 @@ struct volume {
 	uint64_t id;
 	uint64_t base; /* of its entries */
 	uint64_t chunks;
-	uint64_t *touched; /* bit per leaf: may have entries */
-	uint64_t taken;    /* changes in the commit that is under way */
+	uint64_t *touched;  /* bit per leaf: may have entries */
+	uint64_t taken;     /* changes in the commit that is under way */
+	uint64_t unsettled; /* NEW entries that were found at start */
 	struct volume_deletion *deletion;
 	enum raid_profile profile;
 	uint32_t slot;
