@@ -21,7 +21,7 @@ int cli_fail(struct cli *cli, const struct rpc_error *error)
 
 	if (!cli->json) {
 		fprintf(cli->err, "causeway: %s\n", error->text);
-		return error->class;
+		return (int)error->class;
 	}
 	reply = json_object_new_object();
 	inner = json_object_new_object();
@@ -31,7 +31,7 @@ int cli_fail(struct cli *cli, const struct rpc_error *error)
 	json_object_object_add(reply, "error", inner);
 	cli_print_json(cli, reply);
 	json_object_put(reply);
-	return error->class;
+	return (int)error->class;
 }
 
 int cli_usage(struct cli *cli, const char *fmt, ...)
