@@ -35,6 +35,7 @@ static const struct {
 	{ "[a]: 1\n", NULL, "line 1: a key must be a word" },
 	{ "a: 1\n b: 2\n", NULL, "line 2" },
 	{ "a: {\n", NULL, "line 2" },
+	{ "a: [[[[[[[1]]]]]]]\n", "{\"a\":[[[[[[[1]]]]]]]}", NULL },
 	{ "a: [[[[[[[[1]]]]]]]]\n", NULL, "line 1: nested too deep" },
 	{ "\x01", NULL, "line 1" },
 	/* clang-format on */
@@ -125,6 +126,7 @@ static const struct {
 	  "'drives'?" },
 	{ "- a\n", "line 1: the file must hold" },
 	{ "\nnode: a b\n", "line 2: 'node' must be 1 to 63 letters" },
+	{ "node:\n\n  [1]\n", "line 1: 'node' must be a string, not array" },
 	{ "cores: 0\n", "line 1: 'cores' must be 1 to 256" },
 	{ "drives: 1\n", "line 1: 'drives' must be a list of objects" },
 	{ "drives:\n  - d1\n", "line 2: 'drives' must be a list of objects" },

@@ -152,6 +152,26 @@ static void destroying_the_client_ends_its_requests(void **state)
 	assert_int_equal(n_client_closed, 0);
 }
 
+static void the_client_may_be_destroyed_when_its_peer_dies(void **state)
+{
+	struct ask a[3] = { { .request = { .done = asked } },
+		            { .request = { .done = asked }, .destroy = true },
+		            { .request = { .done = asked } } };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			rpc_client_call(client, &a[i].request, "later", NULL),
+			0);
+	pump();
+	rpc_server_destroy(server);
+	server = NULL;
+	pump();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(a[i].n_done, 1);
+	assert_int_equal(n_client_closed, 0);
+}
+
 static void a_late_answer_is_dropped(void **state)
 {
 	struct ask slow = { .request = { .done = asked,
@@ -517,6 +537,7 @@ int main(void)
 		C(answers_find_their_requests),
 		C(requests_fail_with_try_again_when_the_peer_dies),
 		C(destroying_the_client_ends_its_requests),
+		C(the_client_may_be_destroyed_when_its_peer_dies),
 		C(a_late_answer_is_dropped),
 		C(requests_in_flight_are_bounded),
 		C(unsent_bytes_are_bounded),

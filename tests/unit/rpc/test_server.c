@@ -293,6 +293,43 @@ static void a_client_that_rests_in_a_message_is_dropped(void **state)
 	close(waiting);
 }
 
+/* While replies wait for the client we read nothing, so the message that it
+ * has begun cannot be finished: that is no stall. */
+static void a_client_that_reads_slowly_keeps_its_half_message(void **state)
+{
+	static const char last[] = ECHO("9", "x");
+	static char text[100000];
+	struct json_object *params = json_tokener_parse("{\"bytes\":1000000}");
+	struct rpc_server_stats stats;
+	const char *got;
+	int fd;
+
+	(void)state;
+	rpc_server_set_stall(server, 400);
+	fd = client_fd();
+	for (int i = 0; i < 6; i++)
+		put(fd, CALL("1", "later"));
+	assert_int_equal(send(fd, last, 9, 0), 9);
+	pump();
+	while (n_kept)
+		big(kept[--n_kept], params);
+	json_object_put(params);
+	for (int i = 0; i < 6; i++) {
+		pump_for(100);
+		assert_true(recv(fd, text, sizeof(text), 0) > 0);
+		while (recv(fd, text, sizeof(text), 0) > 0)
+			;
+	}
+	rpc_server_stats(server, &stats);
+	assert_int_equal(stats.n_stalled, 0);
+	do {
+		got = take(fd);
+	} while (*got);
+	put(fd, last + 9);
+	assert_string_equal(take(fd), ECHOED("9", "x"));
+	close(fd);
+}
+
 static void a_client_that_rests_on_its_replies_is_dropped(void **state)
 {
 	int fd;
@@ -340,6 +377,7 @@ int main(void)
 		T(a_client_that_does_not_read_is_not_read),
 		T(a_client_that_rests_in_a_message_is_dropped),
 		T(a_client_that_rests_on_its_replies_is_dropped),
+		T(a_client_that_reads_slowly_keeps_its_half_message),
 		T(the_tables_can_be_asked_for),
 	};
 
