@@ -249,8 +249,10 @@ static void a_kill_leaves_the_old_or_the_new(void **state)
 	fill(&a, 1);
 	fill(&b, 200);
 	assert_int_equal(state_save(dir, &a, NULL), 0);
-	for (unsigned i = 0; i < 60; i++) {
-		struct timespec t = { .tv_nsec = 2000000 + i * 77777 };
+	/* However slow the disk is: until both were seen, then a few more. */
+	for (unsigned i = 0; i < 60 || (i < 2000 && !(seen[0] && seen[1]));
+	     i++) {
+		struct timespec t = { .tv_nsec = 2000000 + i % 500 * 77777 };
 		pid_t pid = fork();
 
 		if (pid == 0)
