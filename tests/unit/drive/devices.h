@@ -3,8 +3,10 @@
 #ifndef TESTS_UNIT_DRIVE_DEVICES_H
 #define TESTS_UNIT_DRIVE_DEVICES_H
 
-#include "rig.h"
+#include "../../support/block_rig.h"
 
+#include "block/fault.h"
+#include "block/fault_wrap.h"
 #include "drive/drive.h"
 
 #include <stdio.h>
@@ -54,12 +56,46 @@ static inline void devices_close_file(struct block_device *dev)
 	block_close(dev);
 }
 
+static struct block_device *devices_lower;
+
+/* Over a RAM drive; a third of the requests comes late. */
+static inline struct block_device *devices_fault(const struct device_kind *k)
+{
+	const struct fault_wrap_rule late = { .kind = FAULT_WRAP_DELAY,
+		                              .per_million = 333333,
+		                              .delay_ns = 20000 };
+	struct block_device *dev;
+
+	devices_lower = devices_ram(k);
+	assert_int_equal(fault_wrap_create(devices_lower, 1, &dev), 0);
+	fault_wrap_add(dev, &late);
+	return dev;
+}
+
+static inline void devices_close_fault(struct block_device *dev)
+{
+	block_close(dev);
+	block_close(devices_lower);
+}
+
+static inline struct block_device *devices_power(const struct device_kind *k)
+{
+	struct block_device *dev = fault_create(DEVICE_SIZE, 1);
+
+	(void)k;
+	assert_non_null(dev);
+	fault_set_delay(dev, 5);
+	return dev;
+}
+
 /* The current folder is in the build tree, on a disk as a rule; /dev/shm is
  * a tmpfs, which lacks what disks have. */
 static const struct device_kind device_kinds[] = {
 	{ "ram", NULL, devices_ram, block_close, true },
 	{ "file", NULL, devices_file, devices_close_file, true },
 	{ "file on tmpfs", "/dev/shm", devices_file, devices_close_file, true },
+	{ "fault_wrap", NULL, devices_fault, devices_close_fault, true },
+	{ "fault", NULL, devices_power, block_close, false },
 };
 
 #endif /* TESTS_UNIT_DRIVE_DEVICES_H */

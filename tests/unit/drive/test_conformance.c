@@ -312,11 +312,12 @@ static void overlapping_writes_leave_whole_sectors(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { SUITE(0), SUITE(1), SUITE(2) };
+	const struct CMUnitTest tests[] = { SUITE(0), SUITE(1), SUITE(2),
+		                            SUITE(3), SUITE(4) };
 	struct reactor *r = rig_reactor();
 	int failed;
 
-	_Static_assert(ARRAY_LEN(device_kinds) == 3, "a suite for each");
+	_Static_assert(ARRAY_LEN(device_kinds) == 5, "a suite for each");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	reactor_destroy(r);
 	return failed;

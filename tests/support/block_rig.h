@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What tests of drives share: a reactor driven by hand, one request at a
+/* What tests of block devices share: a reactor driven by hand, one request at a
  * time, seeded randomness. */
-#ifndef TESTS_UNIT_DRIVE_RIG_H
-#define TESTS_UNIT_DRIVE_RIG_H
+#ifndef TESTS_SUPPORT_BLOCK_RIG_H
+#define TESTS_SUPPORT_BLOCK_RIG_H
 
 #include "base/base.h"
 #include "block/block.h"
@@ -84,4 +84,4 @@ static inline uint64_t rig_random(uint64_t *state)
 	return x * UINT64_C(2685821657736338717);
 }
 
-#endif /* TESTS_UNIT_DRIVE_RIG_H */
+#endif /* TESTS_SUPPORT_BLOCK_RIG_H */
