@@ -78,7 +78,22 @@ static const char *drive_advice(const char *state)
 	       "and at the hardware";
 }
 
-static void look_at_pool(struct findings *f, struct json_object *pool)
+/* Why a drive of a pool does not work: the pool may not say, the node does. */
+static const char *why_of(struct json_object *drive, struct json_object *status)
+{
+	struct json_object *list = print_member(status, "drives");
+
+	if (*print_text(drive, "why"))
+		return print_text(drive, "why");
+	for (size_t i = 0; i < print_length(list); i++)
+		if (is(print_text(print_at(list, i), "name"),
+		       print_text(drive, "name")))
+			return print_text(print_at(list, i), "why");
+	return "";
+}
+
+static void look_at_pool(struct findings *f, struct json_object *pool,
+                         struct json_object *status)
 {
 	const char *name = print_text(pool, "name");
 	const char *state = print_text(pool, "state");
@@ -112,17 +127,37 @@ static void look_at_pool(struct findings *f, struct json_object *pool)
 			find(f, verdict, drive_advice(drive_state),
 			     "drive %s of pool %s is %s%s%s",
 			     print_text(o, "name"), name, drive_state,
-			     *print_text(o, "why") ? ": " : "",
-			     print_text(o, "why"));
+			     *why_of(o, status) ? ": " : "", why_of(o, status));
 	}
 }
 
-static void look_at_volumes(struct findings *f, struct json_object *list)
+/* Whether the pool of POOL/VOLUME has been spoken of. */
+static bool pool_explains(struct json_object *pools, const char *volume)
 {
+	size_t n = strcspn(volume, "/");
+
+	for (size_t i = 0; i < print_length(pools); i++) {
+		struct json_object *o = print_at(pools, i);
+		const char *name = print_text(o, "name");
+
+		if (strlen(name) == n && strncmp(name, volume, n) == 0)
+			return !is(print_text(o, "state"), "online");
+	}
+	return false;
+}
+
+static void look_at_volumes(struct findings *f, struct json_object *status)
+{
+	struct json_object *list = print_member(status, "volumes");
+	struct json_object *pools = print_member(status, "pools");
+
 	for (size_t i = 0; i < print_length(list); i++) {
 		struct json_object *o = print_at(list, i);
 		const char *state = print_text(o, "state");
 
+		if (is(state, "degraded") &&
+		    pool_explains(pools, print_text(o, "name")))
+			continue;
 		if (!is(state, "online"))
 			find(f, is(state, "degraded") ? DEGRADED : BROKEN, "",
 			     "volume %s is %s%s%s", print_text(o, "name"),
@@ -233,8 +268,8 @@ int cmd_status_run(struct cli *cli)
 	look_at_processes(&found, print_member(status, "processes"));
 	pools = print_member(status, "pools");
 	for (size_t i = 0; i < print_length(pools); i++)
-		look_at_pool(&found, print_at(pools, i));
-	look_at_volumes(&found, print_member(status, "volumes"));
+		look_at_pool(&found, print_at(pools, i), status);
+	look_at_volumes(&found, status);
 	look_at_drives(&found, print_member(status, "drives"));
 	if (cli->json) {
 		cli_print_json(cli, status);

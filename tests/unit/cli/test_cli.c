@@ -361,6 +361,14 @@ static const struct {
 	{ "{\"node\":\"alpha\"," PROCESSES "," POOL("offline", "missing") "}",
 	  1, { "something does not work", "pool tank is offline",
 	       "make its file or device available" } },
+	{ "{\"node\":\"a\",\"drives\":[{\"name\":\"d\",\"state\":\"failed\","
+	  "\"why\":\"it burns\",\"pool\":\"t\"}],\"pools\":[{\"name\":\"t\","
+	  "\"state\":\"degraded\",\"drives\":[{\"name\":\"d\",\"state\":"
+	  "\"failed\"}]}],\"volumes\":[{\"name\":\"t/v\",\"state\":"
+	  "\"degraded\"}]}", 4,
+	  { "drive d of pool t is failed: it burns\nnext:  the pool goes on "
+	    "without it; look at 'causeway drive list' and at the hardware\n"
+	    "\n", "", "" } },
 	{ "{\"node\":\"alpha\",\"processes\":[{\"role\":\"slow\",\"state\":"
 	  "\"restarting\"}]}", 4,
 	  { "degraded", "the slow process is restarting", "next:" } },
