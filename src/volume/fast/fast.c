@@ -287,20 +287,25 @@ void fast_slow_attach(struct fast *f, struct task *done)
 
 /* -- what the operator sees ----------------------------------------------- */
 
+static void add(uint64_t *sum, const uint64_t *counter)
+{
+	*sum += __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 void fast_stats(const struct fast *f, struct fast_stats *out)
 {
 	*out = (struct fast_stats){ 0 };
 	for (unsigned i = 0; i < f->n_workers; i++) {
 		const struct fast_stats *s = &f->worker[i].stats;
 
-		out->hits += s->hits;
-		out->handoffs += s->handoffs;
-		out->misses += s->misses;
-		out->discards += s->discards;
-		out->barriers += s->barriers;
-		out->errors += s->errors;
-		out->timeouts += s->timeouts;
-		out->meta_ios += s->meta_ios;
-		out->bad_replies += s->bad_replies;
+		add(&out->hits, &s->hits);
+		add(&out->handoffs, &s->handoffs);
+		add(&out->misses, &s->misses);
+		add(&out->discards, &s->discards);
+		add(&out->barriers, &s->barriers);
+		add(&out->errors, &s->errors);
+		add(&out->timeouts, &s->timeouts);
+		add(&out->meta_ios, &s->meta_ios);
+		add(&out->bad_replies, &s->bad_replies);
 	}
 }

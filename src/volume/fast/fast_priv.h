@@ -57,6 +57,12 @@ struct fast_volume {
 	uint16_t pool;
 };
 
+/* Add to a counter of one's own that others may look at. */
+static inline void fast_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 struct fast_worker *fast_worker_here(struct fast *f);
 /* The worker that owns a chunk of the table. */
 struct fast_worker *fast_owner(struct fast *f, uint64_t at);

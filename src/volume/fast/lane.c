@@ -83,11 +83,11 @@ static void finish(struct fast_worker *w, unsigned slot, bool resume, int err)
 
 static void count(struct fast_worker *w, unsigned kind)
 {
-	w->stats.handoffs++;
-	w->stats.misses += kind == HANDOFF_MISS;
-	w->stats.discards += kind == HANDOFF_DISCARD;
-	w->stats.barriers += kind == HANDOFF_BARRIER;
-	w->stats.errors += kind == HANDOFF_DRIVE_ERROR;
+	fast_count(&w->stats.handoffs, 1);
+	fast_count(&w->stats.misses, kind == HANDOFF_MISS);
+	fast_count(&w->stats.discards, kind == HANDOFF_DISCARD);
+	fast_count(&w->stats.barriers, kind == HANDOFF_BARRIER);
+	fast_count(&w->stats.errors, kind == HANDOFF_DRIVE_ERROR);
 }
 
 void lane_send(struct fast_worker *w, struct lane_wait *wait)
@@ -114,7 +114,7 @@ static void answer(struct fast_worker *w, const struct handoff_reply *r)
 
 	wait = slot < LANE_WAITS ? w->lane.slot[slot] : NULL;
 	if (!wait || wait->request.tag != r->tag) {
-		w->stats.bad_replies++;
+		fast_count(&w->stats.bad_replies, 1);
 		return;
 	}
 	if (r->kind == HANDOFF_RESUME)
@@ -134,7 +134,7 @@ static void serve(struct fast_worker *w, const struct handoff_reply *r)
 		meta_io_submit(w, r);
 		break;
 	default:
-		w->stats.bad_replies++;
+		fast_count(&w->stats.bad_replies, 1);
 	}
 }
 
@@ -210,7 +210,7 @@ static void lane_deadlines(struct timer *t)
 	for (unsigned i = 0; i < LANE_WAITS; i++) {
 		/* Who has waited for the slot may be too late as well. */
 		while (l->slot[i] && l->slot[i]->request.deadline_ns <= now) {
-			w->stats.timeouts++;
+			fast_count(&w->stats.timeouts, 1);
 			finish(w, i, false, -ETIMEDOUT);
 		}
 	}

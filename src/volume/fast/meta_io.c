@@ -55,10 +55,10 @@ void meta_io_submit(struct fast_worker *w, const struct handoff_reply *r)
 	if (w->number == 0)
 		io = slab_get(&w->lane.meta);
 	if (!io) { /* more than the agreed depth, or not on lane 0 */
-		w->stats.bad_replies++;
+		fast_count(&w->stats.bad_replies, 1);
 		return;
 	}
-	w->stats.meta_ios++;
+	fast_count(&w->stats.meta_ios, 1);
 	w->lane.meta_inflight++;
 	io->worker = w;
 	io->tag = r->tag;

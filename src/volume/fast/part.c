@@ -57,7 +57,7 @@ static void ended_at_home(struct task *t)
 	struct thin_op *op = part->op;
 	int err = part->err;
 
-	op->worker->stats.hits += !part->handed;
+	fast_count(&op->worker->stats.hits, !part->handed);
 	slab_put(&op->worker->parts, part);
 	thin_part_ended(op, err);
 }
