@@ -33,6 +33,39 @@ static const struct handoff_row *row_of(const struct thin_part *part)
 	return &v->fast->handoff->rows[v->row_base + row % HANDOFF_POOL_ROWS];
 }
 
+/*
+ * A part is counted in the epoch it begins in, before it looks the table up,
+ * and as long as it relies on what it found; the slow stack reuses no chunk
+ * that it may have found (lane.inflight).  One that waits for a lock or for
+ * the slow stack relies on nothing: it looks again.  So the slow stack can
+ * wait for the readers before it answers.
+ */
+static void enter(struct thin_part *part)
+{
+	struct fast_worker *w = part->worker;
+	uint64_t *count;
+
+	if (part->counted)
+		return;
+	part->epoch = __atomic_load_n(&w->fast->handoff->header->epoch,
+	                              __ATOMIC_ACQUIRE) &
+	              1;
+	part->counted = true;
+	count = &w->lane.shared->inflight[part->epoch];
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void leave(struct thin_part *part)
+{
+	uint64_t *count = &part->worker->lane.shared->inflight[part->epoch];
+
+	if (!part->counted)
+		return;
+	part->counted = false;
+	__atomic_store_n(count, *count - 1, __ATOMIC_RELEASE);
+}
+
 /* -- end ------------------------------------------------------------------ */
 
 static void granted(struct lock_range *r)
@@ -66,6 +99,7 @@ static void part_end(struct thin_part *part, int err)
 {
 	struct fast_worker *home = part->op->worker;
 
+	leave(part);
 	unlock(part);
 	part->err = err;
 	part->task.run = ended_at_home;
@@ -98,6 +132,7 @@ static bool hold(struct thin_part *part, bool whole)
 	unlock(part);
 	part->task.run = run;
 	if (part->worker != owner) {
+		leave(part);
 		part->worker = owner;
 		task_post(owner->reactor, &part->task);
 		return false;
@@ -110,6 +145,8 @@ static bool hold(struct thin_part *part, bool whole)
 		raid_lock_range(row_of(part), part->offset, part->length,
 		                &part->lock.from, &part->lock.to);
 	part->locked = lock_acquire(&part->worker->locks, &part->lock);
+	if (!part->locked)
+		leave(part);
 	return part->locked;
 }
 
@@ -140,6 +177,7 @@ static void hand_over(struct thin_part *part, enum handoff_request_kind kind)
 	r->buffer = (uintptr_t)part;
 	part->wait.done = answered;
 	part->handed = true;
+	leave(part);
 	lane_send(part->worker, &part->wait);
 }
 
@@ -159,6 +197,7 @@ static void report_drive(struct thin_part *part)
 	r->length = part->length;
 	part->wait.done = answered;
 	part->handed = true;
+	leave(part);
 	lane_send(part->worker, &part->wait);
 }
 
@@ -278,6 +317,11 @@ void part_start(struct thin_part *part)
 {
 	struct fast_volume *v = part->op->volume;
 
+	enter(part);
+	if (!thin_volume_is_there(v)) { /* deleted while it waited */
+		part_end(part, -ENXIO);
+		return;
+	}
 	part->entry = handoff_entry(v->fast->handoff, table_at(part));
 	if (part->locked && !part->whole &&
 	    entry_state(part->entry) != ENTRY_MAPPED)

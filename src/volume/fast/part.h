@@ -14,6 +14,8 @@ struct thin_part {
 	uint32_t offset;            /* in the chunk */
 	uint32_t length;
 	uint64_t entry;
+	uint8_t epoch; /* it was looked up in, while counted */
+	bool counted;  /* in lane.inflight, of `worker` */
 	bool locked;
 	bool whole;      /* the lock is on the whole chunk */
 	bool handed;     /* it has been to the slow stack */

@@ -7,30 +7,6 @@
 #include <assert.h>
 #include <errno.h>
 
-/*
- * An op is counted in the epoch it began in, before it looks the table up;
- * the slow stack reuses no chunk that the op may have found (lane.inflight).
- */
-static void enter(struct thin_op *op)
-{
-	struct fast_worker *w = op->worker;
-	uint64_t *count;
-
-	op->epoch = __atomic_load_n(&w->fast->handoff->header->epoch,
-	                            __ATOMIC_ACQUIRE) &
-	            1;
-	count = &w->lane.shared->inflight[op->epoch];
-	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
-static void leave(struct thin_op *op)
-{
-	uint64_t *count = &op->worker->lane.shared->inflight[op->epoch];
-
-	__atomic_store_n(count, *count - 1, __ATOMIC_RELEASE);
-}
-
 void thin_fill_request(const struct thin_op *op, struct handoff_request *r,
                        enum handoff_request_kind kind)
 {
@@ -73,7 +49,6 @@ void thin_end(struct thin_op *op)
 	struct block_request *q = op->request;
 	int err = op->err;
 
-	leave(op);
 	slab_put(&w->ops, op);
 	q->done(q, err);
 	thin_feed(w);
@@ -174,6 +149,7 @@ static bool make_part(struct thin_op *op)
 	}
 	part->op = op;
 	part->worker = w;
+	part->counted = false;
 	part->locked = part->whole = part->handed = part->missed = false;
 	part->reports = 0;
 	part->raid.flags = 0;
@@ -213,7 +189,7 @@ static void no_volume(struct lane_wait *wait, bool resume, int err)
 	thin_end(op);
 }
 
-static bool volume_is_there(const struct fast_volume *v)
+bool thin_volume_is_there(const struct fast_volume *v)
 {
 	return __atomic_load_n(&v->shared->state, __ATOMIC_ACQUIRE) ==
 	               HANDOFF_VOLUME_ACTIVE &&
@@ -222,8 +198,7 @@ static bool volume_is_there(const struct fast_volume *v)
 
 static void op_start(struct thin_op *op)
 {
-	enter(op);
-	if (!volume_is_there(op->volume)) {
+	if (!thin_volume_is_there(op->volume)) {
 		thin_fill_request(op, &op->wait.request, HANDOFF_NO_VOLUME);
 		op->wait.request.reason = HANDOFF_GONE;
 		op->wait.done = no_volume;

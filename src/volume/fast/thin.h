@@ -18,7 +18,6 @@ struct thin_op {
 	struct fast_worker *worker;
 	uint64_t next;      /* offset in the volume of the next part */
 	unsigned in_flight; /* parts, plus one while parts are being made */
-	unsigned epoch;
 	int err;
 	bool in_submit;
 	bool making; /* parts */
@@ -36,6 +35,9 @@ void thin_part_ended(struct thin_op *op, int err);
 
 /* The op has ended: answer its request. */
 void thin_end(struct thin_op *op);
+
+/* Whether the volume that was opened is still in service. */
+bool thin_volume_is_there(const struct fast_volume *v);
 
 /* Let what waits for memory go on. */
 void thin_feed(struct fast_worker *w);

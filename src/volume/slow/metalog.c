@@ -126,6 +126,10 @@ static bool collect_objects(struct collector *c, uint32_t max)
 	struct record r;
 	uint32_t done;
 
+	log->batch_object = log->objects_taken;
+	if (!log->object_bytes)
+		return true;
+
 	while (reader.left && c->emit.blocks + 1 < max) {
 		int got = record_next(&reader, &r);
 

@@ -328,6 +328,33 @@ static void a_flush_that_a_drive_fails_is_reported(void **state)
 	rig_fini(&rig);
 }
 
+/* The slow stack waits for readers before it gives a chunk out again: those
+ * whom it keeps waiting must not be among them. */
+static void who_waits_for_the_slow_stack_reads_nothing(void **state)
+{
+	const struct handoff_lane *lane;
+	struct pending p[3];
+
+	(void)state;
+	start(RAID1, 2, 0);
+	lane = &rig.handoff.lanes[0];
+	rig.stopped = true;
+	submit(&p[0], BLOCK_WRITE, 0, 0, 4096, bytes);
+	submit(&p[1], BLOCK_WRITE, 0, 0, 8192, bytes); /* for its lock */
+	rig.handoff.volumes[0].changes++;
+	submit(&p[2], BLOCK_FLUSH, 0, 0, 0, NULL);
+	for (unsigned i = 0; i < 100; i++)
+		rig_poll(&rig);
+	assert_int_equal(p[0].answers + p[1].answers + p[2].answers, 0);
+	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	rig.stopped = false;
+	while (p[0].answers + p[1].answers + p[2].answers < 3)
+		rig_poll(&rig);
+	assert_int_equal(p[0].err | p[1].err | p[2].err, 0);
+	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	rig_fini(&rig);
+}
+
 /* -- a million hand-offs, and a stack that keeps dying -------------------- */
 
 #define HANDOFFS 1000000u
@@ -402,6 +429,7 @@ int main(void)
 		cmocka_unit_test(all_that_wait_too_long_time_out_together),
 		cmocka_unit_test(a_full_ring_delays_handoffs_and_loses_none),
 		cmocka_unit_test(a_drive_that_fails_a_first_write_is_one_drive),
+		cmocka_unit_test(who_waits_for_the_slow_stack_reads_nothing),
 		cmocka_unit_test(a_volume_that_makes_no_sense_is_not_opened),
 		cmocka_unit_test(a_scribbled_grain_changes_no_volume),
 		cmocka_unit_test(
