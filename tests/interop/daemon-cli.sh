@@ -14,7 +14,7 @@ refused() {
 	cw "$@" >"$work/out" 2>"$work/err" || code=$?
 	[ $code -eq "$want" ] ||
 		fail "'$*' exits $code, not $want: $(cat "$work/err")"
-	grep -qiE -- "$words" "$work/err" ||
+	cat "$work/out" "$work/err" | grep -qiE -- "$words" ||
 		fail "'$*' does not say '$words': $(cat "$work/err")"
 }
 
@@ -32,10 +32,10 @@ for i in 1 2 3; do
 done
 refused 1 'd1' drive add d1 ram:64M
 cw pool create tank d1 d2 >/dev/null
-refused 1 'raid5|drives' volume create tank/v --size 1G --raid raid5
+refused 2 'raid5 needs 3 drives' volume create tank/v --size 1G --raid raid5
 refused 2 'raid7|raid5' volume create tank/v --size 1G --raid raid7
 cw volume create tank/v --size 1G --raid raid1 >/dev/null
-refused 1 'exist' volume create tank/v --size 1G --raid raid1
+refused 1 'already' volume create tank/v --size 1G --raid raid1
 refused 1 'tank|use' drive remove d1
 refused 1 'd1|pool' pool create other d1 d3
 refused 2 'unix|tcp' export create nbd tank/v

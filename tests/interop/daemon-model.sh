@@ -15,11 +15,17 @@ for profile in raid0 raid1 raid5; do
 	volume "tank/$profile" 24M $profile
 	$python "$(dirname "$0")/daemon-model.py" "$uri" "$seed" 2500
 done
+# A volume without redundancy would not survive the next, so it is refused.
+! cw drive fail tank3 2>"$work/err" || fail "raid0 has lost a drive"
+grep -q redundancy "$work/err"
+cw export remove "$(export_name tank/raid0)" >/dev/null
+cw volume delete tank/raid0 >/dev/null
 cw drive fail tank3 >/dev/null
 for profile in raid1 raid5; do
-	cw volume create "tank/late-$profile" --size 24M --raid $profile
+	cw volume create "tank/late-$profile" --size 24M --raid $profile \
+		>/dev/null
 	cw export create nbd "tank/late-$profile" \
-		--unix "$(socket_of "tank/late-$profile")"
+		--unix "$(socket_of "tank/late-$profile")" >/dev/null
 	$python "$(dirname "$0")/daemon-model.py" \
 		"$(uri_of "tank/late-$profile")" "$seed" 2500
 done
