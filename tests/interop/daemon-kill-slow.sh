@@ -28,7 +28,7 @@ no_drive "$(process slow)" 0
 	fail "the slow stack maps a drive"
 
 fio_nbd old "$(uri_of tank/old)" --rw=randrw --size=64M --iodepth=4 \
-	--io_size=1G --rate=24m --verify=crc32c --verify_fatal=1 &
+	--io_size=160M --rate=24m --verify=crc32c --verify_fatal=1 &
 a=$!
 fio_nbd new "$fresh" --rw=randwrite --bs=64k --size=400M --iodepth=8 \
 	--rate=80m --verify=crc32c --verify_fatal=1 &

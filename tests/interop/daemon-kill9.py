@@ -27,11 +27,11 @@ def content(block, version):
 def write(uri, ledger, seed):
     rng = random.Random(seed)
     h = nbd.NBD()
-    h.connect_uri(uri)
-    blocks = h.get_size() // BLOCK
     log = open(ledger, "a", buffering=1)
     version = max([v for _, v in read(ledger)[1]], default=0)
     try:
+        h.connect_uri(uri)
+        blocks = h.get_size() // BLOCK
         while True:
             pending = []
             for _ in range(rng.randrange(1, 24)):

@@ -27,7 +27,7 @@ for cycle in $(seq "$cycles"); do
 		--io_size=10G --verify=crc32c --verify_backlog=64 \
 		--verify_fatal=1 >"$work/fio.err" 2>&1 &
 	fio=$!
-	sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
+	sleep "0.$((RANDOM % 9 + 1))$((RANDOM % 10))"
 	kill_daemon
 	wait "$writer" || fail "cycle $cycle: the writer"
 	wait "$fio" || true

@@ -272,7 +272,7 @@ static void concurrent_misses_on_a_chunk_allocate_once(void **state)
 
 static void misses_wait_for_a_stopped_stack_and_hits_do_not(void **state)
 {
-	static struct pending hit, miss, flush;
+	static struct pending hit, miss, flush, wide;
 
 	(void)state;
 	start(5);
@@ -291,10 +291,19 @@ static void misses_wait_for_a_stopped_stack_and_hits_do_not(void **state)
 	}
 	assert_false(miss.done);
 	assert_true(flush.done); /* no mapping is uncommitted: a hit */
+	/* What waits, beside a hit of its own and behind a lock, holds no
+	 * chunk up that is to be used again. */
+	submit(&wide, BLOCK_WRITE, 0, CHUNK_BYTES * 9, model);
+	for (unsigned i = 0; i < 100; i++)
+		rig_poll(&rig);
+	assert_false(wide.done);
+	assert_int_equal(rig.handoff.lanes[0].inflight[0], 0);
+	assert_int_equal(rig.handoff.lanes[0].inflight[1], 0);
 	rig.stopped = false;
-	while (!miss.done)
+	while (!miss.done || !wide.done)
 		rig_poll(&rig);
 	assert_int_equal(miss.err, 0);
+	assert_int_equal(wide.err, 0);
 	rig_fini(&rig);
 }
 
