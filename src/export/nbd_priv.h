@@ -12,6 +12,7 @@
 #ifndef EXPORT_NBD_PRIV_H
 #define EXPORT_NBD_PRIV_H
 
+#include "core/listener.h"
 #include "core/slab.h"
 #include "export/nbd.h"
 #include "export/nbd_codec.h"
@@ -21,7 +22,6 @@
 #define NBD_WORKER_REQUESTS 65536u /* in flight on one data reactor */
 #define NBD_IOV_MAX 256u           /* entries of one sendmsg */
 #define NBD_LINGER_MS 2000u        /* waiting for a client to hang up */
-#define NBD_ACCEPT_PAUSE_MS 100u   /* after accept() ran out of something */
 
 /* -- home ----------------------------------------------------------------- */
 
@@ -50,11 +50,7 @@ struct nbd_listener {
 	struct list exports;
 	enum nbd_kind kind;
 	char *text;
-	unsigned port; /* TCP */
-	bool watched;
-	struct watch watch;
-	struct timer pause;
-	uint64_t socket_dev, socket_ino; /* Unix: what we have bound */
+	struct listener socket; /* NBD_ADOPT: never open */
 };
 
 /* One visit to one worker: drain or cut an export's connections there. */

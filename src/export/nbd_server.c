@@ -150,7 +150,7 @@ int nbd_export_add(struct nbd_server *s, const struct nbd_address *at,
 
 unsigned nbd_export_port(const struct nbd_export *x)
 {
-	return x->listener ? x->listener->port : 0;
+	return x->listener ? listener_port(&x->listener->socket) : 0;
 }
 
 void nbd_terms_of(const struct nbd_export *x, struct nbd_terms *out)

@@ -368,7 +368,6 @@ int rpc_server_create(struct reactor *r, const struct rpc_service *services,
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory for an RPC server");
 	s->reactor = r;
-	s->watch.fd = -1;
 	s->stall_ms = RPC_STALL_MS;
 	list_init(&s->conns);
 	list_init(&s->calls);
@@ -385,7 +384,7 @@ void rpc_server_destroy(struct rpc_server *s)
 
 	if (!s)
 		return;
-	rpc_server_unlisten(s);
+	listener_close(&s->listener);
 	while ((node = list_pop(&s->calls))) {
 		struct rpc_call *call = list_entry(node, struct rpc_call, link);
 

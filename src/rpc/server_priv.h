@@ -4,12 +4,12 @@
 #define RPC_SERVER_PRIV_H
 
 #include "base/list.h"
+#include "core/listener.h"
 #include "core/reactor.h"
 #include "rpc/server.h"
 #include "rpc/stream_priv.h"
 
 #include <limits.h>
-#include <sys/un.h>
 
 /* Calls that wait for a handler, those whose client has gone included. */
 #define RPC_CALLS_TOTAL 1024u
@@ -20,10 +20,7 @@ struct rpc_server {
 	struct list calls;
 	unsigned stall_ms;
 	struct rpc_server_stats stats;
-	/* listening; watch.fd is -1 while it does not */
-	struct watch watch;
-	struct timer retry; /* out of descriptors: listen again later */
-	struct sockaddr_un address;
+	struct listener listener;
 	size_t n_services;
 	struct rpc_service services[];
 };
@@ -33,6 +30,5 @@ int rpc_server_accept(struct rpc_server *s, int fd, void (*closed)(void *ctx),
                       void *ctx, struct err *e);
 /* Write a line as far as the socket takes it at once. */
 void rpc_server_say(int fd, const char *text);
-void rpc_server_unlisten(struct rpc_server *s);
 
 #endif /* RPC_SERVER_PRIV_H */
