@@ -47,12 +47,4 @@ extern const struct rpc_syntax methods_path_syntax;   /* absolute, for unix */
 int methods_split_volume(const char *text, char pool[METHODS_NAME_MAX + 1],
                          char volume[METHODS_NAME_MAX + 1]);
 
-/*
- * Cut "ADDR:PORT" or "[ADDR]:PORT" (IPv6) in two; PORT is 0 (any) to 65535.
- * ADDR is an IP address or a host name of at most 255 bytes.
- *
- * @return 0; -EINVAL, the outputs untouched.
- */
-int methods_split_tcp(const char *text, char host[256], uint16_t *port);
-
 #endif /* CONTROL_METHODS_H */

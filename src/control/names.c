@@ -65,21 +65,20 @@ const struct rpc_syntax methods_volume_syntax = {
 	.valid = volume_valid,
 };
 
-static int parse_port(const char *text, uint16_t *port)
+static bool is_port(const char *text)
 {
 	uint32_t n = 0;
 
 	if (!*text)
-		return -EINVAL;
+		return false;
 	for (; *text; text++) {
 		if (!isdigit((unsigned char)*text))
-			return -EINVAL;
+			return false;
 		n = n * 10 + (uint32_t)(*text - '0');
 		if (n > UINT16_MAX)
-			return -EINVAL;
+			return false;
 	}
-	*port = (uint16_t)n;
-	return 0;
+	return true;
 }
 
 static bool is_host(const char *text, size_t n, bool bracketed)
@@ -94,28 +93,18 @@ static bool is_host(const char *text, size_t n, bool bracketed)
 	return true;
 }
 
-int methods_split_tcp(const char *text, char host[256], uint16_t *port)
+/* ADDR:PORT or [ADDR]:PORT; whether there is such an address is for the one
+ * who listens there to say. */
+static bool tcp_valid(const char *text)
 {
 	bool bracketed = text[0] == '[';
 	const char *start = bracketed ? text + 1 : text;
 	const char *end = strchr(start, bracketed ? ']' : ':');
 	const char *colon = end && bracketed ? end + 1 : end;
 
-	if (!end || *colon != ':' ||
-	    !is_host(start, (size_t)(end - start), bracketed) ||
-	    parse_port(colon + 1, port) != 0)
-		return -EINVAL;
-	memcpy(host, start, (size_t)(end - start));
-	host[end - start] = '\0';
-	return 0;
-}
-
-static bool tcp_valid(const char *text)
-{
-	char host[256];
-	uint16_t port;
-
-	return methods_split_tcp(text, host, &port) == 0;
+	return end && *colon == ':' &&
+	       is_host(start, (size_t)(end - start), bracketed) &&
+	       is_port(colon + 1);
 }
 
 const struct rpc_syntax methods_tcp_syntax = {
