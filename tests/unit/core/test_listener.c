@@ -437,58 +437,53 @@ static void opening_without_descriptors_is_refused(void **state)
 
 static const struct {
 	const char *text;
-	int family; /* 0: not an address */
+	int family;
 } addresses[] = {
-	{ "127.0.0.1:0", AF_INET },
-	{ "localhost:0", AF_INET },
-	{ "*:0", AF_INET },
-	{ ":0", AF_INET },
-	{ "0.0.0.0:00000", AF_INET },
-	{ "[::1]:0", AF_INET6 },
+	{ "127.0.0.1:0", AF_INET },   { "localhost:0", AF_INET },
+	{ "*:0", AF_INET },           { ":0", AF_INET },
+	{ "0.0.0.0:00000", AF_INET }, { "[::1]:0", AF_INET6 },
 	{ "[::]:0", AF_INET6 },
-	{ "", 0 },
-	{ ":", 0 },
-	{ "127.0.0.1", 0 },
-	{ "127.0.0.1:", 0 },
-	{ "127.0.0.1:nbd", 0 },
-	{ "127.0.0.1:1x", 0 },
-	{ "127.0.0.1:-1", 0 },
-	{ "127.0.0.1:+80", 0 },
-	{ "127.0.0.1: 80", 0 },
-	{ "127.0.0.1:65536", 0 },
-	{ "127.0.0.1:18446744073709551616", 0 },
-	{ "127.0.0.256:0", 0 },
-	{ " 127.0.0.1:0", 0 },
-	{ "example.org:0", 0 },
-	{ "::1:0", 0 },
-	{ "::1", 0 },
-	{ "[::1]", 0 },
-	{ "[::1]0", 0 },
-	{ "[::1:0", 0 },
-	{ "::1]:0", 0 },
-	{ "[]:0", 0 },
-	{ "[:0", 0 },
-	{ "[[::1]]:0", 0 },
-	{ "[::1]x:0", 0 },
-	{ "[localhost]:0", 0 },
 };
+
+static const char *const no_addresses[] = { "",
+	                                    ":",
+	                                    "127.0.0.1",
+	                                    "127.0.0.1:",
+	                                    "127.0.0.1:nbd",
+	                                    "127.0.0.1:1x",
+	                                    "127.0.0.1:-1",
+	                                    "127.0.0.1:+80",
+	                                    "127.0.0.1: 80",
+	                                    "127.0.0.1:65536",
+	                                    "127.0.0.1:18446744073709551616",
+	                                    "127.0.0.256:0",
+	                                    " 127.0.0.1:0",
+	                                    "example.org:0",
+	                                    "::1:0",
+	                                    "::1",
+	                                    "[::1]",
+	                                    "[::1]0",
+	                                    "[::1:0",
+	                                    "::1]:0",
+	                                    "[]:0",
+	                                    "[:0",
+	                                    "[[::1]]:0",
+	                                    "[::1]x:0",
+	                                    "[localhost]:0" };
 
 static void tcp_addresses_are_numbers(void **state)
 {
 	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(no_addresses); i++)
+		assert_refused(LISTENER_TCP, no_addresses[i], -EINVAL,
+		               "is not ADDR:PORT");
 	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
 		const char *text = addresses[i].text;
 		struct sockaddr_storage ss;
 		socklen_t length = sizeof(ss);
 		struct err e;
-		int err;
+		int err = open_door(LISTENER_TCP, text, &e);
 
-		if (!addresses[i].family) {
-			assert_refused(LISTENER_TCP, text, -EINVAL,
-			               "is not ADDR:PORT");
-			continue;
-		}
-		err = open_door(LISTENER_TCP, text, &e);
 		if (addresses[i].family == AF_INET6 && err)
 			continue; /* a machine without IPv6 */
 		if (err)
