@@ -21,15 +21,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DRIVE_BYTES (UINT64_C(32) << 20)
+#define DRIVE_BYTES (UINT64_C(16) << 20)
 #define DRIVES 5u
 #define VOLUMES 3u
 #define VOLUME_BYTES (UINT64_C(1) << 20)
 #define SECTOR BLOCK_SECTOR
 #define SECTORS (VOLUME_BYTES / SECTOR)
 #define HISTORY 6u
-#define STEPS 60u /* of work between two power cuts */
+#define STEPS 60u /* of work in a life */
 #define CUTS 8u   /* moments of a life at which the power fails */
+#define BURST 6u  /* requests in flight at half of them */
+#define BURST_SECTORS 256u
 
 static const enum raid_profile profiles[VOLUMES] = { RAID0, RAID1, RAID5 };
 
@@ -84,14 +86,15 @@ static void must(int err, const char *what)
 
 /* -- the model ------------------------------------------------------------- */
 
-static void fill(unsigned volume, uint64_t sector, uint64_t n, uint64_t number)
+static void fill(uint8_t *out, unsigned volume, uint64_t sector, uint64_t n,
+                 uint64_t number)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		const struct stamp stamp = { number, volume,
 			                     (uint32_t)(sector + i) };
 
 		for (unsigned k = 0; k < SECTOR / sizeof(stamp); k++)
-			memcpy(buffer + i * SECTOR + k * sizeof(stamp), &stamp,
+			memcpy(out + i * SECTOR + k * sizeof(stamp), &stamp,
 			       sizeof(stamp));
 	}
 }
@@ -197,7 +200,7 @@ static void write_some(struct world *w, unsigned v)
 	random_range(&sector, &n);
 	if (history_full(v, sector, n))
 		flush(w, v);
-	fill(v, sector, n, number);
+	fill(buffer, v, sector, n, number);
 	must(world_io(w, v, BLOCK_WRITE, flags, sector * SECTOR, n * SECTOR,
 	              buffer),
 	     "write");
@@ -239,6 +242,76 @@ static void step(struct world *w)
 		flush(w, v);
 	else
 		world_replace_slow(w);
+}
+
+/* -- requests in flight ------------------------------------------------------
+ */
+
+static struct flight {
+	struct block_request request;
+	struct iovec iov;
+	unsigned volume;
+	uint64_t sector, n;
+	bool done;
+	uint8_t bytes[BURST_SECTORS * SECTOR];
+} flight[BURST];
+
+static void landed(struct block_request *q, int err)
+{
+	must(err, "a request in flight");
+	container_of(q, struct flight, request)->done = true;
+}
+
+static bool clear_of(const struct flight *f, unsigned others)
+{
+	for (unsigned i = 0; i < others; i++)
+		if (flight[i].volume == f->volume &&
+		    flight[i].sector < f->sector + f->n &&
+		    f->sector < flight[i].sector + flight[i].n)
+			return false;
+	return true;
+}
+
+static void take_off(struct world *w, unsigned i)
+{
+	static const enum block_op ops[] = {
+		BLOCK_WRITE,
+		BLOCK_WRITE,
+		BLOCK_WRITE_ZEROES,
+		BLOCK_FLUSH,
+	};
+	struct flight *f = &flight[i];
+	enum block_op op = ops[rnd() % ARRAY_LEN(ops)];
+	uint64_t number = op == BLOCK_WRITE ? ++next_stamp : 0;
+
+	do {
+		f->volume = (unsigned)(rnd() % VOLUMES);
+		random_range(&f->sector, &f->n);
+		if (op == BLOCK_FLUSH)
+			f->n = 0;
+	} while (!clear_of(f, i) || history_full(f->volume, f->sector, f->n));
+	f->iov = (struct iovec){ f->bytes, f->n * SECTOR };
+	f->done = false;
+	f->request = (struct block_request){ .op = op,
+		                             .length = f->n * SECTOR,
+		                             .done = landed };
+	if (op != BLOCK_FLUSH) {
+		f->request.offset = f->sector * SECTOR;
+		note(f->volume, f->sector, f->n, number, false);
+	}
+	if (op == BLOCK_WRITE) {
+		fill(f->bytes, f->volume, f->sector, f->n, number);
+		f->request.iov = &f->iov;
+		f->request.iov_count = 1;
+	}
+	block_submit(w->volume[f->volume], &f->request);
+}
+
+static void land(struct world *w)
+{
+	for (unsigned i = 0; i < BURST; i++)
+		while (!flight[i].done)
+			world_poll(w);
 }
 
 /* -- after the cut ----------------------------------------------------------
@@ -320,12 +393,64 @@ static void cut_power(struct block_device *const *drives, unsigned n)
 	reactor_bind(world.reactor);
 }
 
+/* A drive with a past: what was on it must never show. */
+static struct block_device *new_drive(struct reactor *r)
+{
+	static uint8_t past[1 << 20];
+	struct block_device *dev = fault_create(DRIVE_BYTES, rnd());
+	struct flight *f = &flight[0];
+
+	must(dev ? 0 : -1, "memory for a drive");
+	memset(past, 0xee, sizeof(past));
+	f->iov = (struct iovec){ past, sizeof(past) };
+	for (uint64_t at = 0; at < DRIVE_BYTES; at += sizeof(past)) {
+		f->done = false;
+		f->request = (struct block_request){ .op = BLOCK_WRITE,
+			                             .flags = BLOCK_FUA,
+			                             .offset = at,
+			                             .length = sizeof(past),
+			                             .iov = &f->iov,
+			                             .iov_count = 1,
+			                             .done = landed };
+		block_submit(dev, &f->request);
+		while (!f->done)
+			reactor_poll(r);
+	}
+	fault_set_delay(dev, (unsigned)(rnd() % 4));
+	return dev;
+}
+
+static void poll_some(unsigned max)
+{
+	for (uint64_t n = rnd() % max; n > 0; n--)
+		world_poll(&world);
+}
+
+/* Requests of which nobody was told are old or new. */
+static void cut_in_flight(struct block_device *const *drives, unsigned n)
+{
+	for (unsigned v = 0; v < VOLUMES; v++)
+		flush(&world, v); /* room in the histories */
+	for (unsigned i = 0; i < BURST; i++) {
+		take_off(&world, i);
+		poll_some(8);
+	}
+	poll_some(60);
+	cut_power(drives, n);
+	land(&world);
+}
+
 static void first_life(struct block_device **drives)
 {
+	struct reactor *r;
 	char name[8];
 
+	must(reactor_create(&(struct reactor_opts){ .name = "past" }, &r, NULL),
+	     "a reactor");
+	reactor_bind(r);
 	for (unsigned i = 0; i < DRIVES; i++)
-		drives[i] = fault_create(DRIVE_BYTES, rnd());
+		drives[i] = new_drive(r);
+	reactor_destroy(r);
 	world_start(&world, drives, DRIVES);
 	must(world_create_pool(&world, "pool"), "create the pool");
 	for (unsigned v = 0; v < VOLUMES; v++) {
@@ -353,7 +478,10 @@ static void run(unsigned states_per_cut)
 		for (unsigned cut = 0; cut < CUTS; cut++) {
 			for (unsigned i = 0; i < STEPS / CUTS; i++)
 				step(&world);
-			cut_power(drives, states_per_cut);
+			if (cut % 2)
+				cut_in_flight(drives, states_per_cut);
+			else
+				cut_power(drives, states_per_cut);
 		}
 		if (life == 1)
 			break;
