@@ -50,7 +50,7 @@ cw --json volume list | jq -e '.volumes[0] | .size == 1073741824 and
 	.name == "tank/v" and .allocated == 0' >/dev/null
 cw --json status | jq -e '.version and .node and .peers == [] and
 	(.processes | map(.role) | sort) == ["fast", "slow"]' >/dev/null
-refused 3 'tank/w' --json volume delete tank/w
+refused 3 'volume w' --json volume delete tank/w
 stop_daemon
 
 # No daemon: an error that says where it was looked for.

@@ -16,7 +16,7 @@ sed -i "s|\$PWD/build|${CAUSEWAY_BUILD:-$root/build}|" "$work/tour"
 {
 	echo 'set -e; shopt -s expand_aliases'
 	# A reader's shell prints and goes on; here whatever fails must stop.
-	echo "trap '[ -z \"\${node-}\" ] || kill \$node 2>/dev/null' EXIT"
+	echo "trap '[ -z \"\${node-}\" ] || kill \$node 2>/dev/null || true' EXIT"
 	cat "$work/tour"
 } >"$work/script"
 TMPDIR=$work timeout 120 bash "$work/script" >"$work/tour.log" 2>&1 ||
