@@ -42,7 +42,7 @@ static int worker_init(struct fast *f, unsigned number, struct reactor *r)
 	w->waiting_end = &w->waiting;
 	list_init(&w->starved);
 	lock_table_init(&w->locks);
-	raid_worker_init(&w->raid, f->handoff->drives);
+	raid_worker_init(&w->raid, f->handoff->drives, f->suspect);
 	slab_init(&w->ops, sizeof(struct thin_op), 64, FAST_OPS_MAX);
 	slab_init(&w->parts, sizeof(struct thin_part), 64, FAST_PARTS_MAX);
 	slab_init(&w->flushes, sizeof(struct flush), 64, FAST_FLUSHES_MAX);
@@ -187,6 +187,7 @@ static void broadcast_post(struct broadcast *b)
 static bool set_device(struct fast_worker *w, struct broadcast *b)
 {
 	w->raid.device[b->slot] = b->device;
+	raid_decided(&w->raid, b->slot);
 	return true;
 }
 

@@ -42,6 +42,7 @@ struct fast {
 	uint64_t miss_timeout_ns;
 	unsigned n_workers;
 	struct block_device *device[HANDOFF_DRIVES]; /* control thread's */
+	bool suspect[HANDOFF_DRIVES];                /* volume/raid's */
 	struct fast_worker worker[];
 };
 

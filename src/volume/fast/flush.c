@@ -39,6 +39,8 @@ static void drive_reported(struct lane_wait *wait, bool resume, int err)
 {
 	struct thin_op *op = container_of(wait, struct thin_op, wait);
 
+	if (err != -ETIMEDOUT)
+		raid_decided(&op->worker->raid, wait->request.drive);
 	if (resume) {
 		flush_start(op); /* once more, without that drive */
 		return;
@@ -82,8 +84,10 @@ static void drive_flushed(struct block_request *q, int err)
 	struct flush *flush = io->flush;
 
 	flush->op->worker->raid.inflight[io->drive]--;
-	if (err)
+	if (err) {
 		flush->bad_drive = io->drive;
+		raid_suspect(&flush->op->worker->raid, io->drive);
+	}
 	if (--flush->pending == 0)
 		flush_end(flush->op);
 }
@@ -112,9 +116,9 @@ static void flush_drives(struct thin_op *op)
 		if (drives[slot].pool != op->volume->pool ||
 		    !raid_online(&w->raid, slot))
 			continue;
-		/* Closed, with writes in its cache perhaps: it must be out of
-		 * its pool before they count as durable without it. */
-		if (!w->raid.device[slot])
+		/* Closed, or it has lost writes: it must be out of its pool
+		 * before they count as durable without it. */
+		if (!w->raid.device[slot] || raid_is_suspect(&w->raid, slot))
 			op->flush->bad_drive = slot;
 		else if (n < FLUSH_DRIVES) /* no pool is larger */
 			flush_drive(op->flush, n++, slot);

@@ -159,6 +159,8 @@ static void answered(struct lane_wait *wait, bool resume, int err)
 
 	if (!resume && !err && kind != HANDOFF_DISCARD)
 		err = -EIO; /* "done" is no answer to the others */
+	if (kind == HANDOFF_DRIVE_ERROR && err != -ETIMEDOUT)
+		raid_decided(&part->worker->raid, wait->request.drive);
 	if (kind == HANDOFF_DISCARD || err)
 		part_end(part, err);
 	else if (kind == HANDOFF_DRIVE_ERROR && part->raid.n_bad > 1)
@@ -198,6 +200,7 @@ static void report_drive(struct thin_part *part)
 	part->wait.done = answered;
 	part->handed = true;
 	leave(part);
+	part->raid.flags |= RAID_AGAIN;
 	lane_send(part->worker, &part->wait);
 }
 
@@ -241,7 +244,7 @@ static void submit_raid(struct thin_part *part, enum raid_kind kind)
 	int err;
 
 	raid->kind = kind;
-	raid->flags &= RAID_LOCKED;
+	raid->flags &= RAID_LOCKED | RAID_AGAIN;
 	if (part->op->request->flags & BLOCK_FUA)
 		raid->flags |= RAID_FUA;
 	raid->offset = part->offset;

@@ -7,9 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-void raid_worker_init(struct raid_worker *w, struct handoff_drive *drives)
+void raid_worker_init(struct raid_worker *w, struct handoff_drive *drives,
+                      bool *suspect)
 {
-	*w = (struct raid_worker){ .drives = drives };
+	*w = (struct raid_worker){ .drives = drives, .suspect = suspect };
 	slab_init(&w->scratch, RAID_SCRATCH, 4096, RAID_SCRATCH_MAX);
 	list_init(&w->scratch_waiters);
 }
@@ -150,11 +151,27 @@ static void count(uint64_t *errors)
 	__atomic_fetch_add(errors, 1, __ATOMIC_RELAXED);
 }
 
+void raid_decided(struct raid_worker *w, uint16_t slot)
+{
+	__atomic_store_n(&w->suspect[slot], false, __ATOMIC_RELAXED);
+}
+
+void raid_suspect(struct raid_worker *w, uint16_t slot)
+{
+	__atomic_store_n(&w->suspect[slot], true, __ATOMIC_RELAXED);
+}
+
+bool raid_is_suspect(const struct raid_worker *w, uint16_t slot)
+{
+	return __atomic_load_n(&w->suspect[slot], __ATOMIC_RELAXED);
+}
+
 void raid_missed(struct raid_op *op, unsigned member)
 {
 	if (op->bad & 1u << member)
 		return;
 	op->bad |= (uint16_t)(1u << member);
+	raid_suspect(op->worker, op->row.drive[member]);
 	op->bad_drive = op->row.drive[member];
 	op->n_bad++;
 }
@@ -292,7 +309,8 @@ int raid_submit(struct raid_worker *w, const struct handoff_row *row,
 	op->n_bad = 0;
 	op->first = op->last = 0;
 	op->n_iov = 0;
-	op->unreadable = op->lost = op->bad = 0;
+	op->unreadable = op->flags & RAID_AGAIN ? op->bad : 0;
+	op->lost = op->bad = 0;
 	op->n_ios = 0;
 	op->err = 0;
 	op->scratch = NULL;

@@ -21,8 +21,12 @@
  *            with -EAGAIN and is to be submitted again, locked.
  * Errors     0; -EAGAIN as above; -EIO: beyond the row's redundancy; -ENODEV:
  *            a write failed on drive slot `bad_drive`, which is still ONLINE:
- *            the slow stack must decide, then the op may be submitted again.
- *            Writes are idempotent, so again is always safe.
+ *            the slow stack must decide, then the op may be submitted again,
+ *            with RAID_AGAIN: what the drive holds is then not relied on.
+ *            Until raid_decided() says so, every write that the drive should
+ *            take ends like this.  A write that ends in an error where a
+ *            member is out already may cost that member's data in the same
+ *            columns.
  * Threads    One raid_worker per reactor; an op stays on its worker.
  *
  * Invariants
@@ -53,9 +57,12 @@ struct raid_worker {
 	struct slab scratch;
 	struct list scratch_waiters;
 	uint32_t inflight[HANDOFF_DRIVES]; /* requests on each drive */
+	bool *suspect; /* all workers': missed a write or flush, undecided */
 };
 
-void raid_worker_init(struct raid_worker *w, struct handoff_drive *drives);
+/* `drives` and `suspect` are HANDOFF_DRIVES long and borrowed. */
+void raid_worker_init(struct raid_worker *w, struct handoff_drive *drives,
+                      bool *suspect);
 void raid_worker_fini(struct raid_worker *w);
 
 enum raid_kind {
@@ -66,6 +73,7 @@ enum raid_kind {
 
 #define RAID_LOCKED (1u << 0) /* the caller holds the lock range */
 #define RAID_FUA (1u << 1)    /* durable when done runs */
+#define RAID_AGAIN (1u << 2)  /* the same op, after -ENODEV */
 
 struct raid_op;
 typedef void (*raid_done_fn)(struct raid_op *op, int err);
@@ -134,6 +142,13 @@ struct raid_op {
  */
 int raid_submit(struct raid_worker *w, const struct handoff_row *row,
                 uint32_t index, struct raid_op *op);
+
+/* The slow stack has answered: the drive is out of its pool, or stays in it
+ * all the same. */
+void raid_decided(struct raid_worker *w, uint16_t slot);
+/* It has missed something, and the slow stack does not know yet. */
+void raid_suspect(struct raid_worker *w, uint16_t slot);
+bool raid_is_suspect(const struct raid_worker *w, uint16_t slot);
 
 /* Whether an op of this kind must hold its range before raid_submit(). */
 bool raid_needs_lock(const struct handoff_row *row, enum raid_kind kind);

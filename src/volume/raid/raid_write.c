@@ -9,13 +9,16 @@
 
 /*
  * Whether the member takes the write.  Notes what keeps the op from ending
- * well: a drive that the slow stack still believes in is closed, or more
- * members are out than the profile can lose.
+ * well: a drive that the slow stack still believes in is closed or has missed
+ * a write, or more members are out than the profile can lose.
  */
 static bool takes_write(struct raid_op *op, unsigned member)
 {
 	enum member_state s = raid_member_state(op, member);
 
+	if (s == MEMBER_USABLE &&
+	    raid_is_suspect(op->worker, op->row.drive[member]))
+		s = MEMBER_BAD;
 	if (s == MEMBER_BAD)
 		raid_missed(op, member);
 	if (s == MEMBER_SKIP &&

@@ -355,6 +355,51 @@ static void who_waits_for_the_slow_stack_reads_nothing(void **state)
 	rig_fini(&rig);
 }
 
+/*
+ * A drive misses a write, or loses what it had cached, while nobody is there
+ * to decide; its client is told.  When it does what it is asked again, its
+ * parity is stale all the same: it must not be relied on before the slow
+ * stack has heard of it.
+ */
+static void a_failed_write_is_not_forgotten_by_a_timeout(void **state)
+{
+	(void)state;
+	for (unsigned d = 0; d < 5; d++) {
+		start(RAID5, 5, 1);
+		assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 0, 4096, bytes),
+		                 0);
+		rig.stopped = true;
+		rig.drive[d].fail_writes = 1;
+		memset(bytes, 1 + (int)d, sizeof(bytes));
+		for (unsigned i = 0; i < 4 && rig.drive[d].fail_writes; i++)
+			rig_io(&rig, BLOCK_WRITE, 0, i * 16384u, 4096, bytes);
+		assert_int_equal(rig.drive[d].fail_writes, 0);
+		assert_int_equal(rig.handoff.drives[d].role, HANDOFF_ONLINE);
+		rig.stopped = false;
+		rig_replace_slow(&rig);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0,
+			                        i * 16384u, 4096, bytes),
+			                 0);
+		assert_int_equal(rig.handoff.drives[d].role, HANDOFF_FAILED);
+		rig_fini(&rig);
+	}
+}
+
+static void a_failed_flush_is_not_forgotten_by_a_timeout(void **state)
+{
+	(void)state;
+	start(RAID5, 5, 1);
+	rig.stopped = true;
+	rig.drive[3].fail_flushes = 1;
+	assert_int_equal(rig_io(&rig, BLOCK_FLUSH, 0, 0, 0, NULL), -ETIMEDOUT);
+	assert_int_equal(rig_io(&rig, BLOCK_FLUSH, 0, 0, 0, NULL), -ETIMEDOUT);
+	rig.stopped = false;
+	assert_int_equal(rig_io(&rig, BLOCK_FLUSH, 0, 0, 0, NULL), 0);
+	assert_int_equal(rig.handoff.drives[3].role, HANDOFF_FAILED);
+	rig_fini(&rig);
+}
+
 /* -- a million hand-offs, and a stack that keeps dying -------------------- */
 
 #define HANDOFFS 1000000u
@@ -436,6 +481,8 @@ int main(void)
 			an_extent_outside_its_drive_is_an_error_of_no_drive),
 		cmocka_unit_test(a_flush_reports_a_member_that_was_closed),
 		cmocka_unit_test(a_flush_that_a_drive_fails_is_reported),
+		cmocka_unit_test(a_failed_write_is_not_forgotten_by_a_timeout),
+		cmocka_unit_test(a_failed_flush_is_not_forgotten_by_a_timeout),
 		cmocka_unit_test(
 			a_million_handoffs_to_a_mortal_stack_are_answered_once),
 	};
