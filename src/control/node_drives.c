@@ -354,8 +354,9 @@ void node_drive_remove(struct rpc_call *call, struct json_object *params)
 		return;
 	if (d->open && role(n, d) == HANDOFF_ONLINE) {
 		node_fail(call, -EBUSY,
-		          "a pool uses drive %s; take it out "
-		          "first with 'causeway drive fail %s'",
+		          "a pool uses drive %s; 'causeway drive fail %s' "
+		          "takes it out for good, and the pool then has "
+		          "less redundancy",
 		          d->name, d->name);
 		return;
 	}
