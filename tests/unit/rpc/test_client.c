@@ -377,6 +377,7 @@ static int listen_teardown(void **state)
 
 struct blocking {
 	const char *method;
+	unsigned timeout_ms; /* 0: so long that only a hang reaches it */
 	struct json_object *params;
 	enum rpc_class class;
 	struct json_object *result;
@@ -391,7 +392,8 @@ static void *call_blocking(void *arg)
 
 	b->class = RPC_FAILED;
 	if (rpc_sync_open(path, &s, NULL) == 0)
-		b->class = rpc_sync_call(&s, b->method, b->params, 100,
+		b->class = rpc_sync_call(&s, b->method, b->params,
+		                         b->timeout_ms ? b->timeout_ms : 60000,
 		                         &b->result, &b->error);
 	rpc_sync_close(&s);
 	__atomic_store_n(&b->finished, true, __ATOMIC_RELEASE);
@@ -413,7 +415,7 @@ static void the_blocking_client_gets_answers_and_errors(void **state)
 	struct blocking good = { .method = "echo", .params = text_params("x") };
 	struct blocking bad = { .method = "full" };
 	struct blocking wrong = { .method = "ecko" };
-	struct blocking slow = { .method = "later" };
+	struct blocking slow = { .method = "later", .timeout_ms = 100 };
 	struct blocking cut = { .method = "destroy" };
 
 	(void)state;

@@ -305,7 +305,7 @@ static void a_client_that_reads_slowly_keeps_its_half_message(void **state)
 	int fd;
 
 	(void)state;
-	rpc_server_set_stall(server, 400);
+	rpc_server_set_stall(server, 1500);
 	fd = client_fd();
 	for (int i = 0; i < 6; i++)
 		put(fd, CALL("1", "later"));
@@ -315,7 +315,7 @@ static void a_client_that_reads_slowly_keeps_its_half_message(void **state)
 		big(kept[--n_kept], params);
 	json_object_put(params);
 	for (int i = 0; i < 6; i++) {
-		pump_for(100);
+		pump_for(300);
 		assert_true(recv(fd, text, sizeof(text), 0) > 0);
 		while (recv(fd, text, sizeof(text), 0) > 0)
 			;
