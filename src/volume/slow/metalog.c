@@ -38,9 +38,10 @@ int metalog_reserve(struct pool *p)
 	return pending_reserve(&p->log.pending);
 }
 
-void metalog_change(struct pool *p, uint32_t volume, uint64_t chunk)
+void metalog_change(struct pool *p, uint32_t volume, uint64_t chunk,
+                    bool unmapped)
 {
-	pending_add(&p->log.pending, volume, chunk);
+	pending_add(&p->log.pending, volume, chunk, unmapped);
 	if (p->log.pending.n >= METALOG_PENDING_MAX)
 		p->log.wanted = true;
 	else
@@ -145,7 +146,7 @@ static bool collect_objects(struct collector *c, uint32_t max)
 }
 
 /* @return whether the item is in the batch, or no longer matters. */
-static bool collect_item(struct collector *c, const struct pending_item *item)
+static bool collect_item(struct collector *c, struct pending_item *item)
 {
 	struct volume *v = &c->pool->slow->volume[item->volume];
 	uint64_t entry;
@@ -154,8 +155,12 @@ static bool collect_item(struct collector *c, const struct pending_item *item)
 		return true; /* deleted */
 	if (!v->deletion) {
 		entry = volume_entry(v, item->chunk);
-		if (entry && entry_state(entry) != ENTRY_MAPPED)
+		if (entry && entry_state(entry) != ENTRY_MAPPED) {
+			if (item->unmapped)
+				emit_map(&c->emit, v->id, item->chunk, 0);
+			item->unmapped = 0;
 			return false;
+		}
 		emit_map(&c->emit, v->id, item->chunk, entry);
 	}
 	v->taken += item->count;

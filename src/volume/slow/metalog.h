@@ -16,7 +16,8 @@
  *        done: answer those that waited when it began
  *
  * What a commit takes is read from the table when it begins: entries that are
- * MAPPED or holes then.  A NEW entry stays pending.  So the flush of the data
+ * MAPPED or holes then.  A NEW entry stays pending (but where the chunk was
+ * before is unmapped).  So the flush of the data
  * covers every mapping that is logged (slow.h, Durability).
  *
  * A commit that fails keeps its blocks: they may be on some drive, so the
@@ -86,7 +87,8 @@ void metalog_fini(struct pool *p);
 /* An entry is about to change: room to note it.  @return 0; -ENOMEM. */
 int metalog_reserve(struct pool *p);
 /* It has changed.  metalog_reserve() has returned 0. */
-void metalog_change(struct pool *p, uint32_t volume, uint64_t chunk);
+void metalog_change(struct pool *p, uint32_t volume, uint64_t chunk,
+                    bool unmapped);
 /* Something else has.  @return 0; -ENOMEM. */
 int metalog_object(struct pool *p, const struct record *r);
 

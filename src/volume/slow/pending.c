@@ -74,7 +74,8 @@ int pending_reserve(struct pending *p)
 	return 0;
 }
 
-void pending_add(struct pending *p, uint32_t volume, uint64_t chunk)
+void pending_add(struct pending *p, uint32_t volume, uint64_t chunk,
+                 bool unmapped)
 {
 	uint32_t *b;
 
@@ -83,6 +84,7 @@ void pending_add(struct pending *p, uint32_t volume, uint64_t chunk)
 	p->added++;
 	if (*b) {
 		p->item[*b - 1].count++;
+		p->item[*b - 1].unmapped |= unmapped;
 		return;
 	}
 	p->item[p->n] = (struct pending_item){
@@ -90,6 +92,7 @@ void pending_add(struct pending *p, uint32_t volume, uint64_t chunk)
 		.chunk = chunk,
 		.volume = volume,
 		.count = 1,
+		.unmapped = unmapped,
 	};
 	*b = ++p->n;
 }

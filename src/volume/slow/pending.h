@@ -17,7 +17,8 @@ struct pending_item {
 	uint64_t number;
 	uint64_t chunk;
 	uint32_t volume; /* slot */
-	uint32_t count;
+	uint32_t count : 31;
+	uint32_t unmapped : 1; /* and the log may still say where it was */
 };
 
 struct pending {
@@ -35,7 +36,8 @@ void pending_fini(struct pending *p);
 /* Room for one more change.  @return 0; -ENOMEM. */
 int pending_reserve(struct pending *p);
 /* pending_reserve() has returned 0. */
-void pending_add(struct pending *p, uint32_t volume, uint64_t chunk);
+void pending_add(struct pending *p, uint32_t volume, uint64_t chunk,
+                 bool unmapped);
 
 /*
  * Drop the items for which keep() says no, of the first `n`.  The caller has

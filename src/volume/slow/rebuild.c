@@ -277,7 +277,7 @@ static int take_entry(struct volume *v, uint64_t chunk, uint64_t entry,
 		return 0;
 	if (metalog_reserve(p))
 		return err_set(e, -ENOMEM, "no memory for its mappings");
-	metalog_change(p, v->slot, chunk);
+	metalog_change(p, v->slot, chunk, false);
 	v->unsettled++;
 	return 0;
 }

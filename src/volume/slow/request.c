@@ -142,7 +142,7 @@ static int map_chunk(struct volume *v, uint64_t chunk, uint64_t *entry)
 	__atomic_store_n(&v->shared->changes, v->shared->changes + 1,
 	                 __ATOMIC_RELEASE);
 	handoff_set_entry(p->slow->h, v->base + chunk, *entry);
-	metalog_change(p, v->slot, chunk);
+	metalog_change(p, v->slot, chunk, false);
 	v->shared->allocated++;
 	pool_usage(p);
 	return 0;
@@ -240,7 +240,7 @@ static int try_discard(struct slow *s, struct volume *v, unsigned lane,
 	__atomic_store_n(&v->shared->changes, v->shared->changes + 1,
 	                 __ATOMIC_RELEASE);
 	handoff_set_entry(s->h, v->base + chunk, 0);
-	metalog_change(p, v->slot, chunk);
+	metalog_change(p, v->slot, chunk, true);
 	reclaim_chunk(p, entry_row(entry), entry_index(entry));
 	v->shared->allocated--;
 	pool_usage(p);

@@ -102,6 +102,7 @@ struct slow_call *call_new(struct slow *s, slow_done_fn done, void *arg)
 	c->slow = s;
 	c->done = done;
 	c->arg = arg;
+	list_init(&c->waiter.link);
 	list_append(&s->calls, &c->link);
 	return c;
 }
@@ -117,6 +118,7 @@ static void call_run(struct task *t)
 
 void call_end(struct slow_call *c)
 {
+	list_remove(&c->waiter.link);
 	c->task.run = call_run;
 	task_defer(c->slow->reactor, &c->task);
 }

@@ -227,9 +227,11 @@ static inline bool fake_step(struct fake *f)
 	fake_current = f;
 	any = reactor_poll(f->reactor);
 	any |= fake_pull(f);
-	if (f->n_io) {
+	while (f->n_io) {
 		fake_end_io(f, (unsigned)(fake_random(f) % f->n_io));
 		any = true;
+		if (fake_random(f) % 4 == 0)
+			break;
 	}
 	return any;
 }
