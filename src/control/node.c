@@ -362,6 +362,7 @@ void node_stop(struct node *n)
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
 	apply_cancel(n->apply);
 	n->apply = NULL;
+	node_exports_leave(n);
 	nbd_server_stop(n->nbd, STOP_DEADLINE_MS, exports_stopped, n);
 }
 

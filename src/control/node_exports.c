@@ -63,6 +63,17 @@ void node_exports_start(struct node *n)
 	}
 }
 
+void node_exports_leave(struct node *n)
+{
+	LIST_FOREACH (node, &n->exports) {
+		struct node_export *x =
+			list_entry(node, struct node_export, link);
+
+		x->gone = true;
+		x->nbd = NULL; /* it ends with its last client */
+	}
+}
+
 /* -- as JSON -------------------------------------------------------------- */
 
 static const char *const op_names[NBD_OPS] = {
@@ -207,6 +218,10 @@ void node_export_create(struct rpc_call *call, struct json_object *params)
 	struct node_export *x;
 	struct err e = { 0 };
 
+	if (n->stopping) {
+		node_fail(call, -EAGAIN, "this node is stopping");
+		return;
+	}
 	if (n->n_exports == NODE_EXPORTS_MAX) {
 		node_fail(call, -ENOSPC,
 		          "%u exports are the most a node has; "

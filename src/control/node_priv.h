@@ -140,6 +140,8 @@ void node_drive_fail(struct rpc_call *call, struct json_object *params);
 
 /* Serve those that the state file lists and that are not served. */
 void node_exports_start(struct node *n);
+/* The NBD server is about to stop: calls find no exports from now on. */
+void node_exports_leave(struct node *n);
 struct json_object *node_exports_json(struct node *n);
 /* Name of an export of the volume, or NULL. */
 const char *node_export_of(struct node *n, const char *volume);

@@ -55,9 +55,9 @@ static void come_and_go(struct timer *timer)
 {
 	static struct nbd_export_stats s;
 
-	nbd_export_stats(t.kept, &s);
 	if (t.stopping)
-		return;
+		return; /* the exports go as the server stops */
+	nbd_export_stats(t.kept, &s);
 	if (!t.passing) {
 		add("passing", &t.passing);
 		t.passing_out = false;
