@@ -101,6 +101,8 @@ int node_save(struct node *n, struct err *e)
 	struct state s;
 	int err = 0;
 
+	if (n->stopping) /* the exports have left the list */
+		return err_set(e, -EAGAIN, "this node is stopping");
 	state_init(&s);
 	snprintf(s.node, sizeof(s.node), "%s", n->name);
 	for (unsigned i = 0; i < HANDOFF_DRIVES && !err; i++) {
