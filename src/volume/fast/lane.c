@@ -9,7 +9,6 @@
 #include "volume/fast/fast_priv.h"
 
 #include "base/base.h"
-#include "base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -95,7 +94,8 @@ void lane_send(struct fast_worker *w, struct lane_wait *wait)
 	struct lane *l = &w->lane;
 
 	count(w, wait->request.kind);
-	wait->request.deadline_ns = clock_now_ns() + w->fast->miss_timeout_ns;
+	wait->request.deadline_ns =
+		reactor_now_ns(w->reactor) + w->fast->miss_timeout_ns;
 	list_init(&wait->link);
 	if (l->n_free == LANE_WAITS)
 		timer_start(w->reactor, &l->timer, DEADLINE_SCAN_NS);
@@ -205,7 +205,7 @@ static void lane_deadlines(struct timer *t)
 {
 	struct fast_worker *w = container_of(t, struct fast_worker, lane.timer);
 	struct lane *l = &w->lane;
-	uint64_t now = clock_now_ns();
+	uint64_t now = reactor_now_ns(w->reactor);
 
 	for (unsigned i = 0; i < LANE_WAITS; i++) {
 		/* Who has waited for the slot may be too late as well. */

@@ -262,15 +262,14 @@ static void submit_raid(struct thin_part *part, enum raid_kind kind)
 
 static void start_read(struct thin_part *part)
 {
-	/* What redundancy must rebuild is read under the lock. */
-	if ((part->raid.flags & RAID_LOCKED) && !hold(part, false))
-		return;
-	if (entry_state(part->entry) == ENTRY_MAPPED) {
-		submit_raid(part, RAID_READ);
+	if (entry_state(part->entry) != ENTRY_MAPPED) {
+		block_iov_zero(part->iov, part->n_iov);
+		part_end(part, 0);
 		return;
 	}
-	block_iov_zero(part->iov, part->n_iov);
-	part_end(part, 0);
+	/* What redundancy must rebuild is read under the lock. */
+	if (!(part->raid.flags & RAID_LOCKED) || hold(part, false))
+		submit_raid(part, RAID_READ);
 }
 
 static void start_write(struct thin_part *part)

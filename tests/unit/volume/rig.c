@@ -117,6 +117,21 @@ void rig_replace_slow(struct rig *r)
 	rig_attach_slow(r);
 }
 
+void rig_reset_memory(struct rig *r)
+{
+	uint64_t size = r->volume->size;
+
+	handoff_clear_entries(&r->handoff, 0, r->handoff.table_entries);
+	make_rows(r);
+	make_volume(r, size);
+	r->next_chunk = 0;
+	for (unsigned i = 0; i < r->n_drives; i++) {
+		r->handoff.drives[i].pool = 0;
+		r->handoff.drives[i].present = 1;
+		rig_set_role(r, i, HANDOFF_ONLINE);
+	}
+}
+
 static void open_drives(struct rig *r)
 {
 	for (uint16_t i = 0; i < r->n_drives; i++) {
@@ -144,8 +159,10 @@ void rig_init_with(struct rig *r, const struct rig_opts *o)
 		           .slow_seed = 2463534242u,
 		           .seed = 88172645463325252u };
 	for (unsigned i = 0; i < r->n_lanes; i++) {
-		err = reactor_create(&(struct reactor_opts){ .name = "rig" },
-		                     &r->reactors[i], NULL);
+		err = reactor_create(
+			&(struct reactor_opts){ .name = "rig",
+		                                .clock = o->clock },
+			&r->reactors[i], NULL);
 		assert(!err);
 	}
 	reactor_bind(r->reactors[0]);

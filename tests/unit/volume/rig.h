@@ -59,10 +59,11 @@ struct rig {
 struct rig_opts {
 	enum raid_profile profile;
 	unsigned n_drives;
-	uint64_t size;            /* of the volume "p/v" */
-	unsigned n_lanes;         /* 0: 1 */
-	unsigned miss_timeout_ms; /* 0: the fast stack's own */
-	struct rig_held *held;    /* NULL: drives do requests at once */
+	uint64_t size;             /* of the volume "p/v" */
+	unsigned n_lanes;          /* 0: 1 */
+	unsigned miss_timeout_ms;  /* 0: the fast stack's own */
+	struct rig_held *held;     /* NULL: drives do requests at once */
+	const struct clock *clock; /* NULL: the host's */
 };
 
 void rig_init_with(struct rig *r, const struct rig_opts *opts);
@@ -90,6 +91,10 @@ void rig_replace_slow(struct rig *r);
 /* The two halves of that. */
 void rig_detach_slow(struct rig *r);
 void rig_attach_slow(struct rig *r);
+
+/* Rows, volume and roles as they were at the start, and no chunk mapped; for
+ * who has scribbled over them.  Nothing is in flight. */
+void rig_reset_memory(struct rig *r);
 
 /* Whether parity and mirrors of every mapped chunk agree; members that are
  * not ONLINE are left out. */

@@ -400,6 +400,37 @@ static void a_failed_flush_is_not_forgotten_by_a_timeout(void **state)
 	rig_fini(&rig);
 }
 
+/* Reads that need redundancy wait for their columns; when they get them the
+ * chunk is gone.  They must not wait for each other then. */
+static void reads_of_a_chunk_that_went_while_they_waited_end(void **state)
+{
+	static struct pending discard, reads[3];
+	static uint8_t data[3][CHUNK_BYTES];
+
+	(void)state;
+	start(RAID5, 5, 0);
+	memset(bytes, 7, sizeof(bytes));
+	assert_int_equal(rig_io(&rig, BLOCK_WRITE, 0, 0, CHUNK_BYTES, bytes),
+	                 0);
+	rig_set_role(&rig, 1, HANDOFF_FAILED);
+	rig.stopped = true;
+	submit(&discard, BLOCK_DISCARD, 0, 0, CHUNK_BYTES, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		submit(&reads[i], BLOCK_READ, 0, 0, CHUNK_BYTES, data[i]);
+	for (unsigned i = 0; i < 20; i++)
+		rig_poll(&rig);
+	assert_int_equal(discard.answers + reads[0].answers, 0);
+	rig.stopped = false;
+	for (unsigned i = 0; i < 3; i++) {
+		wait_for(&reads[i]);
+		assert_int_equal(reads[i].err, 0);
+		for (unsigned k = 0; k < CHUNK_BYTES; k++)
+			assert_int_equal(data[i][k], 0);
+	}
+	wait_for(&discard);
+	rig_fini(&rig);
+}
+
 /* -- a million hand-offs, and a stack that keeps dying -------------------- */
 
 #define HANDOFFS 1000000u
@@ -483,6 +514,8 @@ int main(void)
 		cmocka_unit_test(a_flush_that_a_drive_fails_is_reported),
 		cmocka_unit_test(a_failed_write_is_not_forgotten_by_a_timeout),
 		cmocka_unit_test(a_failed_flush_is_not_forgotten_by_a_timeout),
+		cmocka_unit_test(
+			reads_of_a_chunk_that_went_while_they_waited_end),
 		cmocka_unit_test(
 			a_million_handoffs_to_a_mortal_stack_are_answered_once),
 	};
