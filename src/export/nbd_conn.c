@@ -11,11 +11,18 @@
 #include "export/nbd_priv.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HOLD_REPLIES 8u /* that keep a client busy for HOLD_NS and longer */
+#define HOLD_BYTES (32u << 10)
+#define HOLD_NS (30 * NS_PER_US)
+#define SOCKET_BUFFER 768u /* bytes the kernel counts for a small message */
 
 void nbd_conn_mark(struct nbd_conn *c)
 {
@@ -101,6 +108,7 @@ static struct nbd_request *pop_out(struct nbd_conn *c)
 	struct nbd_request *q = c->out;
 
 	c->out = q->next;
+	c->n_out--;
 	if (!c->out)
 		c->out_end = &c->out;
 	return q;
@@ -111,6 +119,7 @@ static void sent(struct nbd_conn *c, size_t n)
 	uint64_t now = clock_now_ns();
 
 	c->moved += n;
+	c->out_bytes -= n;
 	n += c->out_sent;
 	while (c->out && n >= c->out->header_length + (size_t)c->out->payload) {
 		struct nbd_request *q = pop_out(c);
@@ -186,8 +195,40 @@ static void linger(struct nbd_conn *c)
 	nbd_conn_events(c, EPOLLIN);
 }
 
+/*
+ * A client that has much to read gains nothing from one reply more, but has
+ * less work with a few in one piece: its reads cost it less, and our sends
+ * us.  So hold a reply or two back, for a time in which it cannot run dry.
+ */
+static bool is_held(struct nbd_conn *c)
+{
+	uint64_t until = c->hold_until_ns;
+	int unread;
+
+	c->hold_until_ns = 0;
+	if (!c->out || c->n_out >= HOLD_REPLIES || c->out_bytes >= HOLD_BYTES ||
+	    c->state >= NBD_DRAIN || c->events & EPOLLOUT)
+		return false;
+	if (until && clock_now_ns() >= until)
+		return false;
+	if (!until) {
+		size_t busy = HOLD_REPLIES * (SOCKET_BUFFER + c->out->payload);
+
+		if (ioctl(c->watch.fd, SIOCOUTQ, &unread) ||
+		    (size_t)unread < busy)
+			return false;
+		until = clock_now_ns() + HOLD_NS;
+	}
+	c->hold_until_ns = until;
+	return true;
+}
+
 void nbd_conn_flush(struct nbd_conn *c)
 {
+	if (is_held(c)) {
+		nbd_conn_mark(c);
+		return;
+	}
 	if (c->state != NBD_DEAD)
 		send_out(c);
 	if (c->state == NBD_DEAD) {

@@ -184,6 +184,9 @@ struct nbd_conn {
 	/* sending */
 	struct nbd_request *out, **out_end; /* answered, not sent */
 	size_t out_sent;                    /* bytes of *out */
+	size_t out_bytes;                   /* yet to be sent */
+	unsigned n_out;                     /* replies */
+	uint64_t hold_until_ns;             /* 0: not held back */
 
 	/* progress, looked at every second */
 	bool starving;       /* BLOCKED by others' use of memory */

@@ -52,6 +52,8 @@ static void queue(struct nbd_request *q)
 	struct nbd_conn *c = q->conn;
 
 	q->next = NULL;
+	c->n_out++;
+	c->out_bytes += q->header_length + (size_t)q->payload;
 	*c->out_end = q;
 	c->out_end = &q->next;
 	nbd_conn_mark(c);

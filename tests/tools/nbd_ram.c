@@ -196,6 +196,8 @@ int main(int argc, char **argv)
 		             0);
 	if (bytes == MAP_FAILED)
 		return 1;
+	if (bytes)
+		madvise(bytes, size, MADV_HUGEPAGE);
 	memory_device_init(&app.memory, bytes, size, grain);
 	watch_signals();
 	if (make_reactors(&e) || serve(&at, null, &e))
