@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CAUSEWAY_BUILD", ROOT / "build"))
 missed = []
+# A script that is told to stop takes its servers along.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 sleep = time.sleep
 
 
