@@ -4,11 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void accepted(struct listener *socket, int fd)
 {
-	nbd_handshake_start(container_of(socket, struct nbd_listener, socket),
-	                    fd);
+	struct nbd_listener *l =
+		container_of(socket, struct nbd_listener, socket);
+	int room = NBD_SOCKET_ROOM;
+
+	if (l->kind == NBD_UNIX) /* TCP sizes its buffers itself */
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	nbd_handshake_start(l, fd);
 }
 
 static int open_socket(struct nbd_listener *l, struct err *e)

@@ -18,10 +18,11 @@
 #include "export/nbd_codec.h"
 #include "export/nbd_pool.h"
 
-#define NBD_SCRATCH (128u << 10)   /* bytes a worker receives at once */
-#define NBD_WORKER_REQUESTS 65536u /* in flight on one data reactor */
-#define NBD_IOV_MAX 256u           /* entries of one sendmsg */
-#define NBD_LINGER_MS 2000u        /* waiting for a client to hang up */
+#define NBD_SCRATCH (128u << 10)    /* bytes a worker receives at once */
+#define NBD_WORKER_REQUESTS 65536u  /* in flight on one data reactor */
+#define NBD_IOV_MAX 256u            /* entries of one sendmsg */
+#define NBD_SOCKET_ROOM (256 << 10) /* bytes of replies in a Unix socket */
+#define NBD_LINGER_MS 2000u         /* waiting for a client to hang up */
 
 /* -- home ----------------------------------------------------------------- */
 

@@ -90,6 +90,47 @@ static void connections_beyond_the_limit_are_closed(void **state)
 		close(fd[i]);
 }
 
+static void exports_beyond_the_limit_are_refused(void **state)
+{
+	struct nbd_export_info info = { .name = "tank/one-more",
+		                        .device = &fx.memory.device };
+	struct nbd_export *x;
+	struct err e = { 0 };
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 1; i < NBD_EXPORTS_MAX; i++) {
+		snprintf(name, sizeof(name), "tank/%u", i);
+		add_export(name, false, &x);
+	}
+	assert_int_equal(nbd_export_add(fx.server, &here, &info, &x, &e),
+	                 -ENOSPC);
+}
+
+static void names_are_bounded(void **state)
+{
+	char name[NBD_NAME_MAX + 2] = "", text[NBD_NAME_MAX + 2];
+	struct nbd_export_info info = { .name = name,
+		                        .device = &fx.memory.device };
+	struct nbd_export *x;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(nbd_export_add(fx.server, &here, &info, &x, &e),
+	                 -EINVAL);
+	memset(name, 'x', NBD_NAME_MAX + 1);
+	assert_int_equal(nbd_export_add(fx.server, &here, &info, &x, &e),
+	                 -EINVAL);
+	name[NBD_NAME_MAX] = '\0';
+	assert_int_equal(nbd_export_add(fx.server, &here, &info, &x, &e), 0);
+	memset(text, 'y', NBD_NAME_MAX + 1);
+	text[NBD_NAME_MAX + 1] = '\0';
+	info.name = "other";
+	info.description = text;
+	assert_int_equal(nbd_export_add(fx.server, &here, &info, &x, &e),
+	                 -EINVAL);
+}
+
 /* -- ending --------------------------------------------------------------- */
 
 static void a_removed_export_answers_what_is_in_flight(void **state)
@@ -376,6 +417,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			connections_beyond_the_limit_are_closed, setup_three,
 			teardown),
+		TEST(exports_beyond_the_limit_are_refused),
+		TEST(names_are_bounded),
 		TEST(a_removed_export_answers_what_is_in_flight),
 		TEST(a_client_that_does_not_read_is_cut_at_the_deadline),
 		TEST(nothing_is_freed_while_the_device_owns_a_request),
