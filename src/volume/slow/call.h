@@ -16,6 +16,7 @@ struct slow_call {
 	struct task task;
 	struct metalog_waiter waiter;
 	uint32_t slot; /* of the volume that it is about */
+	void *state;   /* freed with it */
 };
 
 struct slow_call *call_new(struct slow *s, slow_done_fn done, void *arg);

@@ -28,10 +28,8 @@ static void quiesce_put(struct quiesce *q, const struct pool *p, int err)
 		        "the metadata of pool %s could not be written; it is "
 		        "recovered from its log at the next start",
 		        p->name);
-	if (--q->left > 0)
-		return;
-	call_end(q->call);
-	free(q);
+	if (--q->left == 0)
+		call_end(q->call);
 }
 
 static void checkpointed(struct checkpoint_waiter *w, int err)
@@ -65,11 +63,11 @@ void slow_quiesce(struct slow *s, slow_done_fn done, void *arg)
 		return;
 	}
 	q->call = call;
+	call->state = q;
 	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
 		q->left += s->pool[i] && s->pool[i]->serving;
 	if (!q->left) {
 		call_end(call);
-		free(q);
 		return;
 	}
 	for (unsigned i = 0; i < HANDOFF_POOLS; i++) {
@@ -157,19 +155,7 @@ void member_calls_settled(struct pool *p, int err)
 	}
 }
 
-/* -- not yet -------------------------------------------------------------- */
-
-void slow_pool_grow(struct slow *s, const char *pool, const uint16_t *drives,
-                    unsigned n_drives, slow_done_fn done, void *arg)
-{
-	struct slow_call *c = call_new(s, done, arg);
-
-	(void)pool;
-	(void)drives;
-	(void)n_drives;
-	err_set(&c->err, -EOPNOTSUPP, "growing a pool is not there yet");
-	call_end(c);
-}
+/* -- a drive that was opened ----------------------------------------------- */
 
 void slow_drive_appeared(struct slow *s, uint16_t drive, slow_done_fn done,
                          void *arg)

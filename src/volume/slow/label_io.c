@@ -30,20 +30,20 @@ static void fill(const struct pool *p, unsigned index, struct label *l)
 		.image = { { at->image[0], at->image_blocks * META_BLOCK },
 		           { at->image[1], at->image_blocks * META_BLOCK } },
 		.index = (uint16_t)index,
-		.drives = (uint16_t)p->n_members,
+		/* one that is about to join is not counted yet */
+		.drives = (uint16_t)(index < p->n_members ? p->n_members
+		                                          : index + 1),
 	};
 	memcpy(l->pool_uuid, p->uuid, sizeof(l->pool_uuid));
 	memcpy(l->drive_uuid, m->uuid, sizeof(l->drive_uuid));
 	memcpy(l->pool_name, p->name, sizeof(l->pool_name));
 }
 
-void label_io_write_all(struct pool *p, unsigned round, struct metaio_fan *f,
-                        void (*done)(struct metaio_fan *f))
+void label_io_write(struct pool *p, uint32_t members, unsigned round,
+                    struct metaio_fan *f, void (*done)(struct metaio_fan *f))
 {
-	uint32_t online = member_online(p);
-
 	metaio_fan_begin(p->slow, f, done);
-	for (unsigned i = 0; i < p->n_members; i++) {
+	for (unsigned i = 0; i < RECORD_MEMBERS_MAX; i++) {
 		struct metaio_request q = {
 			.op = BLOCK_WRITE,
 			.flags = BLOCK_FUA,
@@ -55,13 +55,19 @@ void label_io_write_all(struct pool *p, unsigned round, struct metaio_fan *f,
 		};
 		struct label l;
 
-		if (!(online >> i & 1))
+		if (!(members >> i & 1))
 			continue;
 		fill(p, i, &l);
 		label_encode(&l, q.offset, p->slow->h->arena + q.arena);
 		metaio_fan_add(f, i, &q);
 	}
 	metaio_fan_end(f);
+}
+
+void label_io_write_all(struct pool *p, unsigned round, struct metaio_fan *f,
+                        void (*done)(struct metaio_fan *f))
+{
+	label_io_write(p, member_online(p), round, f, done);
 }
 
 /* -- reading -------------------------------------------------------------- */

@@ -18,9 +18,12 @@ struct slow;
 /* -- writing -------------------------------------------------------------- */
 
 /*
- * Write the labels of all ONLINE members, durably: round 0 the second copies,
+ * Write the labels of a set of members, durably: round 0 the second copies,
  * round 1 the first.  f->failed tells which could not be written.
  */
+void label_io_write(struct pool *p, uint32_t members, unsigned round,
+                    struct metaio_fan *f, void (*done)(struct metaio_fan *f));
+/* Of all that are ONLINE. */
 void label_io_write_all(struct pool *p, unsigned round, struct metaio_fan *f,
                         void (*done)(struct metaio_fan *f));
 

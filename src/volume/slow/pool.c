@@ -37,6 +37,7 @@ void pool_free(struct pool *p)
 		if (p->slow->volume[i].pool == p)
 			volume_detach(&p->slow->volume[i]);
 	request_drop_pool(p);
+	pool_creation_free(p->creation);
 	reclaim_fini(p);
 	metalog_fini(p);
 	alloc_fini(&p->alloc);

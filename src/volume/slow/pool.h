@@ -68,6 +68,8 @@ uint64_t pool_arena(const struct pool *p);
 /* In a row, instead of the slot of member `i` while it has none: beyond
  * HANDOFF_DRIVES, so that nobody looks for a drive there. */
 #define POOL_ABSENT(i) ((uint16_t)(0xff00u + (i)))
+/* Forget a creation or growth that is under way. */
+void pool_creation_free(struct creation *c);
 /* A row of the pool as the fast stack sees it. */
 void pool_publish_row(struct pool *p, uint32_t row);
 void pool_retract_row(struct pool *p, uint32_t row);

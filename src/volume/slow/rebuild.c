@@ -133,7 +133,11 @@ int rebuild_members(struct load *l, struct err *e)
 	struct pool *p = l->pool;
 	int err;
 
+	/* the log may have added some since the root */
 	p->n_members = le32_get(l->root.n_drives);
+	while (p->n_members < RECORD_MEMBERS_MAX &&
+	       l->apply.drives >> p->n_members & 1)
+		p->n_members++;
 	for (unsigned i = 0; i < p->n_members; i++) {
 		if (!(l->apply.drives >> i & 1))
 			return err_set(e, -EBADMSG,

@@ -113,6 +113,7 @@ static void call_run(struct task *t)
 
 	list_remove(&c->link);
 	c->done(c->arg, &c->err);
+	free(c->state);
 	free(c);
 }
 
@@ -354,8 +355,12 @@ void slow_destroy(struct slow *s)
 	free_waits(s);
 	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
 		pool_free(s->pool[i]);
-	while ((node = list_pop(&s->calls)) != NULL)
-		free(list_entry(node, struct slow_call, link));
+	while ((node = list_pop(&s->calls)) != NULL) {
+		struct slow_call *c = list_entry(node, struct slow_call, link);
+
+		free(c->state);
+		free(c);
+	}
 	for (unsigned i = 0; i < HANDOFF_LANES; i++)
 		free(s->overflow[i].r);
 	slab_fini(&s->waits_slab);

@@ -203,6 +203,49 @@ static void unprotected_data_on_a_missing_drive_keep_the_pool_down(void **state)
 	fake_free(f);
 }
 
+/* shows V19 (grow) */
+static void a_pool_grows_and_keeps_what_it_has(void **state)
+{
+	(void)state;
+	for (unsigned stop = 0; stop < 50; stop++) {
+		struct fake *f = fake_new(5, 16 * FAKE_MIB, stop);
+		uint16_t more[] = { 3, 4 }, taken[] = { 1 };
+		bool grown = false;
+		uint64_t n = 0;
+		int v;
+
+		assert_int_equal(fake_pool(f, "p", 3), 0);
+		assert_int_equal(fake_volume(f, "v", 1024, RAID1), 0);
+		while (fake_store(f, 0, n, n + 1))
+			n++;
+		assert_true(fake_barrier(f, 0));
+		slow_pool_grow(f->slow, "p", taken, 1, fake_done, f);
+		assert_int_equal(fake_wait(f), -EBUSY);
+		slow_pool_grow(f->slow, "p", more, 2, fake_done, f);
+		for (unsigned i = 0; i < stop && !f->done; i++)
+			fake_step(f);
+		if (stop == 49)
+			assert_int_equal(fake_wait(f), 0);
+		grown = f->done || stop == 49;
+		if (stop % 2) {
+			fake_kill(f);
+			fake_run(f);
+			expect(f, "v", 0, n);
+		}
+		fake_crash(f);
+		fake_run(f);
+		assert_true(f->h.pools[0].state == HANDOFF_POOL_ONLINE);
+		if (grown)
+			assert_int_equal(f->h.pools[0].n_drives, 5);
+		expect(f, "v", 0, n);
+		v = fake_find(f, "v");
+		if (grown)
+			assert_true(fake_store(f, v, n, n + 1));
+		fake_check_unique(f);
+		fake_free(f);
+	}
+}
+
 /* Overwrite on every drive what the newest root says; see the layout in
  * docs/format-meta.md. */
 static void rot(struct fake *f, uint64_t offset)
@@ -368,6 +411,7 @@ int main(void)
 		cmocka_unit_test(half_of_the_drives_never_start_a_pool),
 		cmocka_unit_test(
 			unprotected_data_on_a_missing_drive_keep_the_pool_down),
+		cmocka_unit_test(a_pool_grows_and_keeps_what_it_has),
 		cmocka_unit_test(damage_of_each_kind_is_named),
 		cmocka_unit_test(
 			damage_in_the_middle_of_the_log_is_no_torn_end),
