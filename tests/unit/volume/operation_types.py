@@ -3,7 +3,7 @@
 """shows V2: each of the four pipelines takes its own type of operation, and
 the compiler refuses another's.
 
-    types.py SOURCE_ROOT CC [ARGUMENT...]
+    operation_types.py SOURCE_ROOT CC [ARGUMENT...]
 """
 import subprocess
 import sys
