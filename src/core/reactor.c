@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -206,21 +207,42 @@ static void wake_pollers(struct reactor *r)
 
 /* -- descriptors ---------------------------------------------------------- */
 
-/* timeout_ns < 0: for ever. */
-static void fetch(struct reactor *r, int64_t timeout_ns)
+/*
+ * A wait of nanoseconds; of whole milliseconds, rounded up, where the call is
+ * not known (a container's filter, valgrind).
+ */
+static int wait_for_events(struct reactor *r, struct epoll_event *events,
+                           int64_t timeout_ns)
 {
-	struct epoll_event events[EVENTS_PER_CALL];
 	struct timespec ts = {
 		.tv_sec = timeout_ns / (int64_t)NS_PER_S,
 		.tv_nsec = timeout_ns % (int64_t)NS_PER_S,
 	};
+	int64_t ms = (timeout_ns + (int64_t)NS_PER_MS - 1) / (int64_t)NS_PER_MS;
+
+	if (!r->coarse_wait) {
+		int n = epoll_pwait2(r->epoll_fd, events, EVENTS_PER_CALL,
+		                     timeout_ns < 0 ? NULL : &ts, NULL);
+
+		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+			return n;
+		r->coarse_wait = true;
+	}
+	return epoll_wait(r->epoll_fd, events, EVENTS_PER_CALL,
+	                  timeout_ns < 0 ? -1
+	                                 : (int)(ms > INT_MAX ? INT_MAX : ms));
+}
+
+/* timeout_ns < 0: for ever. */
+static void fetch(struct reactor *r, int64_t timeout_ns)
+{
+	struct epoll_event events[EVENTS_PER_CALL];
 	int n;
 
 	if (timeout_ns == 0)
 		n = epoll_wait(r->epoll_fd, events, EVENTS_PER_CALL, 0);
 	else
-		n = epoll_pwait2(r->epoll_fd, events, EVENTS_PER_CALL,
-		                 timeout_ns < 0 ? NULL : &ts, NULL);
+		n = wait_for_events(r, events, timeout_ns);
 	assert(n >= 0 || errno == EINTR);
 	for (int i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;

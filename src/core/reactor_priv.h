@@ -46,6 +46,7 @@ struct reactor {
 	uint64_t expected_gap_ns;
 
 	int epoll_fd;
+	bool coarse_wait; /* no epoll_pwait2() here */
 	int wake_fd;
 	struct watch wake_watch;
 	const struct clock *clock;
