@@ -31,6 +31,13 @@
  * limit at most, so that a few short ones bring the spinning back. */
 #define GAP_SHIFT 3u
 
+/*
+ * A spin that ended in sleep was in vain, and where the one who would bring
+ * the work waits for this very core, each is.  So the gaps after it begin with
+ * sleep: 1, 3, 7, ... of them, this many at most, until a spin pays again.
+ */
+#define REST_MAX 63u
+
 static _Thread_local struct reactor *current;
 
 /* -- time and tasks ------------------------------------------------------- */
@@ -323,12 +330,25 @@ static void gap_ended(struct reactor *r)
 	r->expected_gap_ns +=
 		(gap >> GAP_SHIFT) - (r->expected_gap_ns >> GAP_SHIFT);
 	r->idle_since_ns = 0;
+	if (r->spun)
+		r->rest_after = 0;
+	else if (r->rest)
+		r->rest--;
+	r->spun = false;
 }
 
 static bool may_spin(const struct reactor *r)
 {
-	return r->expected_gap_ns < r->spin_max_ns &&
+	return !r->rest && r->expected_gap_ns < r->spin_max_ns &&
 	       r->now_ns - r->idle_since_ns < r->spin_max_ns;
+}
+
+static void spun_in_vain(struct reactor *r)
+{
+	r->spun = false;
+	if (r->rest_after < REST_MAX)
+		r->rest_after = 2 * r->rest_after + 1;
+	r->rest = r->rest_after;
 }
 
 static int64_t time_to_sleep(const struct reactor *r)
@@ -379,8 +399,13 @@ void reactor_run(struct reactor *r)
 		}
 		if (!r->idle_since_ns)
 			r->idle_since_ns = r->now_ns;
-		if (!may_spin(r))
-			sleep_until_work(r);
+		if (may_spin(r)) {
+			r->spun = true;
+			continue;
+		}
+		if (r->spun)
+			spun_in_vain(r);
+		sleep_until_work(r);
 	} while (!atomic_load_explicit(&r->stop, memory_order_acquire));
 	atomic_store(&r->stop, false);
 	current = before;

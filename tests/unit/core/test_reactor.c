@@ -6,16 +6,10 @@
 #include "core/reactor.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What happened, one letter per call. */
@@ -474,65 +468,6 @@ static void a_reactor_without_descriptors_is_refused_with_a_reason(void **state)
 	assert_int_equal(refused, 3); /* epoll, eventfd, io_uring */
 }
 
-/* As in a container whose filter does not know the call. */
-static int forbid_epoll_pwait2(int error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		         offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = ARRAY_LEN(filter),
-		                      .filter = filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
-static void stop_there(struct timer *t)
-{
-	(void)t;
-	reactor_stop(reactor_current());
-}
-
-/* 0 if a timer of 2.5 ms ends a sleep in time and not early. */
-static int sleep_without_epoll_pwait2(int error)
-{
-	struct timer timer = { .fire = stop_there };
-	struct reactor_stats stats;
-	struct reactor *r;
-	uint64_t began;
-
-	if (forbid_epoll_pwait2(error) ||
-	    reactor_create(&(struct reactor_opts){ .name = "t" }, &r, NULL))
-		return 1;
-	began = clock_now_ns();
-	timer_start(r, &timer, 2500 * NS_PER_US);
-	reactor_run(r);
-	reactor_stats(r, &stats);
-	if (clock_now_ns() - began < 2500 * NS_PER_US)
-		return 2;
-	return stats.sleeps == 1 ? 0 : 3;
-}
-
-static void a_wait_is_rounded_up_where_nanoseconds_are_not_known(void **state)
-{
-	static const int errors[] = { ENOSYS, EPERM };
-
-	(void)state;
-	for (unsigned i = 0; i < ARRAY_LEN(errors); i++) {
-		int status;
-		pid_t pid = fork();
-
-		if (pid == 0)
-			_exit(sleep_without_epoll_pwait2(errors[i]));
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-	}
-}
-
 static void a_bound_reactor_is_current_outside_of_it_too(void **state)
 {
 	(void)state;
@@ -563,7 +498,6 @@ int main(void)
 		TEST(pollers_are_asked_every_time_and_may_stop_each_other),
 		TEST(a_poller_that_is_not_idle_cancels_the_sleep),
 		TEST(a_reactor_without_descriptors_is_refused_with_a_reason),
-		TEST(a_wait_is_rounded_up_where_nanoseconds_are_not_known),
 		TEST(a_bound_reactor_is_current_outside_of_it_too),
 	};
 
