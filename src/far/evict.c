@@ -259,6 +259,8 @@ static void settle(struct space *s, struct parcel *c, uint64_t moved)
 			wanting |= UINT64_C(1) << i;
 		}
 	}
+	/* Shared with the child of a fork, mostly: that takes a while. */
+	s->stuck = (unsigned)__builtin_popcountll(moved) < c->n / 2;
 	give_slots(s, c, wanting);
 }
 
@@ -394,7 +396,7 @@ void evict_start(struct space *s)
 	struct pager *pager = s->pager;
 	struct parcel *c;
 
-	if (s->parcel || !s->channel || s->ended)
+	if (s->parcel || !s->channel || s->ended || s->stuck)
 		return;
 	if (pager->slots.n - pager->slots.used < FAR_BATCH)
 		return;

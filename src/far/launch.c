@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define AGENT "libcauseway-far.so"
-#define AGENT_ENV "CAUSEWAY_FAR_AGENT"
 
 /* -- the program ----------------------------------------------------------- */
 
@@ -89,11 +88,12 @@ static int check_program(const char *path, struct err *e)
 
 /* -- the agent ------------------------------------------------------------- */
 
-/* Where AGENT_ENV says, beside this program, or where it was installed. */
+/* Beside this program or above it (a build), or where it was installed. */
 static int find_agent(char out[PATH_MAX], struct err *e)
 {
 	static const char *const places[] = {
 		"%.*s/" AGENT,
+		"%.*s/../" AGENT,
 		"%.*s/../lib/causeway/" AGENT,
 		"%.*s/../lib/x86_64-linux-gnu/causeway/" AGENT,
 		"%.*s/../lib/aarch64-linux-gnu/causeway/" AGENT,
@@ -101,11 +101,6 @@ static int find_agent(char out[PATH_MAX], struct err *e)
 	char self[PATH_MAX / 2];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
 	const char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-	const char *told = getenv(AGENT_ENV);
-
-	if (told && snprintf(out, PATH_MAX, "%s", told) < PATH_MAX &&
-	    access(out, R_OK) == 0)
-		return 0;
 
 	for (size_t i = 0; slash && i < ARRAY_LEN(places); i++) {
 		snprintf(out, PATH_MAX, places[i], (int)(slash - self), self);

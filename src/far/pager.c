@@ -133,6 +133,7 @@ static void tick(struct timer *t)
 
 			scan_capture(s);
 			s->scanned_all = false;
+			s->stuck = false;
 		}
 	}
 	pager_balance(p);

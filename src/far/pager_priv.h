@@ -80,6 +80,7 @@ struct space {
 	size_t n_ranges;
 	uint64_t cursor;  /* where the scan goes on */
 	bool scanned_all; /* without finding a page, since the last tick */
+	bool stuck;       /* little could be moved, since the last tick */
 
 	/* the command that the agent has; `parcel` NULL: none */
 	struct parcel *parcel;

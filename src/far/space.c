@@ -102,7 +102,9 @@ static void shift(void *ctx, uint64_t number, struct far_page *p)
 static void remapped(struct space *s, uint64_t from, uint64_t to,
                      uint64_t length)
 {
-	struct shift ctx = { s, (to - from) >> FAR_PAGE_SHIFT };
+	struct shift ctx = {
+		s, (to >> FAR_PAGE_SHIFT) - (from >> FAR_PAGE_SHIFT)
+	};
 
 	break_off(s);
 	page_map_visit(s->map, from >> FAR_PAGE_SHIFT,
