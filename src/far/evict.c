@@ -57,10 +57,9 @@ static void parcel_free(struct parcel *c)
 	slab_put(&c->pager->parcel_slab, c);
 }
 
-struct parcel *evict_parcel(struct pager *p, uint32_t slot, unsigned *index)
+struct parcel *far_evict_parcel(struct pager *p, uint32_t slot, unsigned *index)
 {
-	LIST_FOREACH(l, &p->parcels)
-	{
+	LIST_FOREACH (l, &p->parcels) {
 		struct parcel *c = list_entry(l, struct parcel, link);
 
 		if (!c->writes)
@@ -88,7 +87,7 @@ static void bring_back(struct parcel *c, unsigned i)
 	if (!p || p->slot != c->slot[i])
 		return;
 	if (p->state == FAR_AWAY)
-		fault_serve(s, c->number[i], p);
+		far_fault_serve(s, c->number[i], p);
 	slots_put(&c->pager->slots, p->slot);
 	p->slot = FAR_NO_SLOT;
 	if (p->state == FAR_AWAY)
@@ -225,7 +224,8 @@ static void give_slots(struct space *s, struct parcel *c, uint64_t wanting)
 				(uint32_t)__builtin_popcountll(wanting >> i),
 				&slot);
 		if (left == 0)
-			return; /* full; evict_start() left room for a batch */
+			return; /* full; far_evict_start() left room for a batch
+			         */
 		p = page_map_find(s->map, c->number[i]);
 		p->slot = c->slot[i] = slot++;
 		left--;
@@ -294,18 +294,18 @@ static void serve_wanted(struct space *s, const struct parcel *c)
 		if (!p->wanted)
 			continue;
 		p->wanted = 0;
-		fault_missing(s, page_address(c->number[i]));
+		far_fault_missing(s, page_address(c->number[i]));
 	}
 }
 
-void evict_answered(struct space *s)
+void far_evict_answered(struct space *s)
 {
 	struct parcel *c = s->parcel;
 	uint64_t moved;
 
 	if (!c || s->ended ||
-	    atomic_load_explicit(&s->channel->answered,
-	                               memory_order_acquire) != s->commands)
+	    atomic_load_explicit(&s->channel->answered, memory_order_acquire) !=
+	            s->commands)
 		return;
 	moved = s->channel->moved;
 	if (c->n < FAR_BATCH)
@@ -322,27 +322,27 @@ void evict_answered(struct space *s)
 	settle(s, c, moved);
 	c->writes = 1; /* it can serve from now on */
 	serve_wanted(s, c);
+	far_fault_release(s);
 	write_out(c);
 	pager_balance(s->pager);
 }
 
-void evict_finish(struct space *s)
+void far_evict_finish(struct space *s)
 {
 	uint64_t until = clock_now_ns() + NS_PER_S;
 
 	while (s->parcel && clock_now_ns() < until) {
-		evict_answered(s);
+		far_evict_answered(s);
 		sched_yield();
 	}
 }
 
-void evict_abandon(struct space *s)
+void far_evict_abandon(struct space *s)
 {
 	if (s->parcel)
 		parcel_free(s->parcel);
 	s->parcel = NULL;
-	LIST_FOREACH(l, &s->pager->parcels)
-	{
+	LIST_FOREACH (l, &s->pager->parcels) {
 		struct parcel *c = list_entry(l, struct parcel, link);
 
 		if (c->space == s)
@@ -380,9 +380,9 @@ static void command(struct space *s, const struct parcel *c)
 		if (i > 0 && c->number[i] == c->number[i - 1] + 1)
 			channel->run[n - 1].pages++;
 		else
-			channel->run[n++] = (struct far_run){
-				page_address(c->number[i]), 1
-			};
+			channel->run[n++] =
+				(struct far_run){ page_address(c->number[i]),
+				                  1 };
 	}
 	channel->n_runs = n;
 	s->commands++;
@@ -391,7 +391,7 @@ static void command(struct space *s, const struct parcel *c)
 	syscall(SYS_futex, &channel->asked, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-void evict_start(struct space *s)
+void far_evict_start(struct space *s)
 {
 	struct pager *pager = s->pager;
 	struct parcel *c;
@@ -401,7 +401,7 @@ void evict_start(struct space *s)
 	if (pager->slots.n - pager->slots.used < FAR_BATCH)
 		return;
 	if (resident_count(&s->resident) < FAR_BATCH)
-		scan_harvest(s, 8 * FAR_BATCH);
+		far_scan_harvest(s, 8 * FAR_BATCH);
 	if (resident_count(&s->resident) == 0)
 		return;
 	c = parcel_new(s);

@@ -38,6 +38,15 @@ static unsigned count_none(const struct space *s, uint64_t number,
 	return n;
 }
 
+/* A program that fills memory faster than pages leave is held up. */
+static bool hold(struct space *s, uint64_t number)
+{
+	if (!pager_is_full(s->pager) || !s->parcel || s->n_held == HELD_MAX)
+		return false;
+	s->held[s->n_held++] = number;
+	return true;
+}
+
 static void place_zeroes(struct space *s, uint64_t number)
 {
 	struct pager *pager = s->pager;
@@ -67,8 +76,8 @@ static void place_zeroes(struct space *s, uint64_t number)
 static void place(struct space *s, uint64_t number, struct far_page *p,
                   const uint8_t *bytes)
 {
-	int64_t r = uffd_copy(s->faults.fd, page_address(number), bytes,
-	                      FAR_PAGE);
+	int64_t r =
+		uffd_copy(s->faults.fd, page_address(number), bytes, FAR_PAGE);
 
 	p->wanted = 0;
 	if (r != (int64_t)FAR_PAGE && r != -EEXIST) {
@@ -193,12 +202,12 @@ static unsigned gather(const struct space *s, const struct prefetch_plan *plan,
 	unsigned n = 0, index;
 
 	for (uint32_t i = 0; i < plan->count; i++) {
-		uint64_t number = plan->first +
-		                  (uint64_t)((int64_t)i * plan->stride);
+		uint64_t number =
+			plan->first + (uint64_t)((int64_t)i * plan->stride);
 		const struct far_page *p = page_map_find(s->map, number);
 
 		if (p && p->state == FAR_AWAY &&
-		    !evict_parcel(s->pager, p->slot, &index))
+		    !far_evict_parcel(s->pager, p->slot, &index))
 			out[n++] = (struct candidate){ number, p->slot };
 	}
 	return n;
@@ -231,7 +240,7 @@ static void prefetch(struct space *s, const struct prefetch_plan *plan)
 
 /* -- faults ---------------------------------------------------------------- */
 
-void fault_serve(struct space *s, uint64_t number, struct far_page *p)
+void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 {
 	struct prefetch_plan plan;
 	struct parcel *parcel;
@@ -239,7 +248,7 @@ void fault_serve(struct space *s, uint64_t number, struct far_page *p)
 	unsigned index;
 
 	plan = prefetch_fault(&s->prefetch, number);
-	parcel = evict_parcel(s->pager, p->slot, &index);
+	parcel = far_evict_parcel(s->pager, p->slot, &index);
 	if (parcel) {
 		s->pager->stats.from_parcel++;
 		resident_back(&s->resident, p, s->pager->local / FAR_PAGE);
@@ -259,7 +268,7 @@ void fault_serve(struct space *s, uint64_t number, struct far_page *p)
 	prefetch(s, &plan);
 }
 
-void fault_missing(struct space *s, uint64_t address)
+void far_fault_missing(struct space *s, uint64_t address)
 {
 	uint64_t number = address >> FAR_PAGE_SHIFT;
 	struct far_page *p;
@@ -270,7 +279,8 @@ void fault_missing(struct space *s, uint64_t address)
 	s->pager->stats.faults++;
 	switch (p ? (enum far_state)p->state : FAR_NONE) {
 	case FAR_NONE:
-		place_zeroes(s, number);
+		if (!hold(s, number))
+			place_zeroes(s, number);
 		break;
 	case FAR_RESIDENT: /* it came while the fault was on its way */
 		wake(s, number, 1);
@@ -281,7 +291,16 @@ void fault_missing(struct space *s, uint64_t address)
 		s->pager->stats.joined++;
 		break;
 	case FAR_AWAY:
-		fault_serve(s, number, p);
+		far_fault_serve(s, number, p);
 		break;
 	}
+}
+
+void far_fault_release(struct space *s)
+{
+	unsigned n = s->n_held;
+
+	s->n_held = 0;
+	for (unsigned i = 0; i < n; i++)
+		far_fault_missing(s, page_address(s->held[i]));
 }

@@ -108,7 +108,7 @@ static void answered(struct watch *w, uint32_t events)
 
 	(void)events;
 	if (read(w->fd, &n, sizeof(n)) == sizeof(n))
-		evict_answered(s);
+		far_evict_answered(s);
 }
 
 static pid_t peer_of(int socket)
@@ -143,7 +143,7 @@ static int admit(struct pager *p, pid_t pid, const struct far_hello *hello,
 		                    FAR_BATCH * FAR_PAGE);
 	if (err)
 		return err;
-	s = space_create(p, fds[FAR_FD_FAULTS]);
+	s = far_space_create(p, fds[FAR_FD_FAULTS]);
 	fds[FAR_FD_FAULTS] = -1;
 	if (!s)
 		return -ENOMEM;
@@ -156,13 +156,13 @@ static int admit(struct pager *p, pid_t pid, const struct far_hello *hello,
 	if (s->pagemap_fd < 0 || !s->channel ||
 	    watch_start(p->reactor, &s->event)) {
 		s->event.fd = -1;
-		space_end(s);
+		far_space_end(s);
 		return -EACCES;
 	}
 	fds[FAR_FD_EVENT] = -1;
-	err = space_watch(s, pid);
+	err = far_space_watch(s, pid);
 	if (err)
-		space_end(s);
+		far_space_end(s);
 	return err;
 }
 
@@ -213,7 +213,7 @@ static void guest_ready(struct watch *w, uint32_t events)
 	welcome(fd, 0, p->device_fd);
 }
 
-int join_listen(struct pager *p, struct err *e)
+int far_join_listen(struct pager *p, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const char *tmp = getenv("TMPDIR");
@@ -245,10 +245,9 @@ int join_listen(struct pager *p, struct err *e)
 	return watch_start(p->reactor, &p->listener);
 }
 
-void join_stop(struct pager *p)
+void far_join_stop(struct pager *p)
 {
-	LIST_FOREACH(l, &p->joining)
-	{
+	LIST_FOREACH (l, &p->joining) {
 		guest_end(list_entry(l, struct guest, link));
 	}
 	if (p->listener.fd >= 0) {

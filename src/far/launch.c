@@ -50,8 +50,7 @@ static bool is_static(int fd)
 
 	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) ||
 	    memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    h.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h.e_phentsize != sizeof(ph))
+	    h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_phentsize != sizeof(ph))
 		return false; /* a script: its interpreter is looked at */
 	for (unsigned i = 0; i < h.e_phnum; i++) {
 		if (pread(fd, &ph, sizeof(ph),

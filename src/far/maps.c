@@ -12,8 +12,8 @@ bool maps_decode(const char *line, struct maps_line *out)
 	struct maps_line m = { 0 };
 	char perms[5], name[16] = "";
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64
-	           " %15s",
+	if (sscanf(line,
+	           "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %15s",
 	           &m.start, &m.end, perms, &m.inode, name) < 4)
 		return false;
 	if (m.start >= m.end || strlen(perms) != 4)

@@ -42,13 +42,13 @@ enum far_state {
 };
 
 struct far_page {
-	uint32_t slot;     /* FAR_NO_SLOT: no copy outside */
-	uint32_t stamp;    /* RESIDENT: of its entry in far/resident */
-	uint64_t version;  /* of the copy in the slot */
+	uint32_t slot;    /* FAR_NO_SLOT: no copy outside */
+	uint32_t stamp;   /* RESIDENT: of its entry in far/resident */
+	uint64_t version; /* of the copy in the slot */
 	uint8_t tag[FAR_TAG];
-	uint8_t state : 4; /* enum far_state */
-	uint8_t hot : 1;   /* came back soon after it had left */
-	uint8_t wanted : 1; /* a thread waits for it */
+	uint8_t state : 4;   /* enum far_state */
+	uint8_t hot : 1;     /* came back soon after it had left */
+	uint8_t wanted : 1;  /* a thread waits for it */
 	uint8_t dropped : 1; /* LEAVING: the program gave it up meanwhile */
 };
 

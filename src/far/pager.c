@@ -57,7 +57,7 @@ void pager_lost(struct space *s, const char *why)
 		kill(s->pid, SIGKILL);
 	if (p->lost)
 		p->lost(p->ctx, s->pid, why);
-	space_end(s);
+	far_space_end(s);
 }
 
 /* -- looking --------------------------------------------------------------- */
@@ -66,12 +66,11 @@ static void look(struct pager *p)
 {
 	int64_t all = 0;
 
-	LIST_FOREACH(l, &p->spaces)
-	{
+	LIST_FOREACH (l, &p->spaces) {
 		struct space *s = list_entry(l, struct space, link);
 
 		if (s->pid)
-			s->rss = scan_rss(s->pid);
+			s->rss = far_scan_rss(s->pid);
 		all += (int64_t)s->rss;
 	}
 	p->resident = all;
@@ -91,11 +90,10 @@ void pager_balance(struct pager *p)
 		look(p);
 	if (!pager_is_high(p))
 		return;
-	LIST_FOREACH(l, &p->spaces)
-	{
+	LIST_FOREACH (l, &p->spaces) {
 		struct space *s = list_entry(l, struct space, link);
 
-		evict_start(s);
+		far_evict_start(s);
 	}
 }
 
@@ -109,7 +107,7 @@ static uint64_t next_tick(struct pager *p, int64_t before)
 
 	if (soon < TICK_MIN_NS)
 		soon = TICK_MIN_NS;
-	if (change > -(int64_t)(64 * FAR_PAGE) &&
+	if (!pager_is_high(p) && change > -(int64_t)(64 * FAR_PAGE) &&
 	    change < (int64_t)(64 * FAR_PAGE) && soon < 2 * p->tick_ns)
 		soon = 2 * p->tick_ns;
 	return soon < TICK_MAX_NS ? soon : TICK_MAX_NS;
@@ -120,18 +118,16 @@ static void tick(struct timer *t)
 	struct pager *p = container_of(t, struct pager, tick);
 	int64_t before = p->resident;
 
-	space_free_ended(p);
-	LIST_FOREACH(l, &p->spaces)
-	{
-		space_check(list_entry(l, struct space, link));
+	far_space_free_ended(p);
+	LIST_FOREACH (l, &p->spaces) {
+		far_space_check(list_entry(l, struct space, link));
 	}
 	look(p);
 	if (p->resident > part(p, CAPTURE)) {
-		LIST_FOREACH(l, &p->spaces)
-		{
+		LIST_FOREACH (l, &p->spaces) {
 			struct space *s = list_entry(l, struct space, link);
 
-			scan_capture(s);
+			far_scan_capture(s);
 			s->scanned_all = false;
 			s->stuck = false;
 		}
@@ -176,14 +172,13 @@ static int init(struct pager *p, const struct pager_opts *o, struct err *e)
 	err = try_uffd(p->device_fd, e);
 	if (err)
 		return err;
-	if (slots_init(&p->slots,
-	               room < FAR_NO_SLOT ? room : FAR_NO_SLOT - 1))
+	if (slots_init(&p->slots, room < FAR_NO_SLOT ? room : FAR_NO_SLOT - 1))
 		return err_set(e, -ENOMEM, "no memory for %" PRIu64 " slots",
 		               room);
 	err = seal_init(&p->seal, o->encrypt, e);
 	if (err)
 		return err;
-	return join_listen(p, e);
+	return far_join_listen(p, e);
 }
 
 int pager_create(const struct pager_opts *o, struct pager **out, struct err *e)
@@ -232,16 +227,16 @@ void pager_destroy(struct pager *p)
 	if (!p)
 		return;
 	timer_stop(p->reactor, &p->tick);
-	join_stop(p);
+	far_join_stop(p);
 	while (!list_empty(&p->spaces)) {
 		struct space *s =
 			list_entry(p->spaces.next, struct space, link);
 
 		if (s->pid)
 			kill(s->pid, SIGKILL);
-		space_end(s);
+		far_space_end(s);
 	}
-	space_free_ended(p);
+	far_space_free_ended(p);
 	while (p->swap.in_flight)
 		reactor_poll(p->reactor);
 	slab_fini(&p->fetch_slab);

@@ -24,6 +24,7 @@
 
 #define FETCH_MAX PREFETCH_MAX /* pages of one read */
 #define FETCHES_MAX 256u       /* at once; 32 MiB of buffers */
+#define HELD_MAX 64u           /* threads of a program that wait for zeroes */
 #define PARCELS_MAX 32u        /* at once: 8 MiB, twice that encrypted */
 
 /* Pages that left together, until their slots hold them. */
@@ -54,8 +55,8 @@ struct fetch {
 /* One address space: a program, or the child of a fork. */
 struct space {
 	struct pager *pager;
-	struct list link;   /* pager.spaces */
-	pid_t pid;          /* 0: a child that has not joined */
+	struct list link;    /* pager.spaces */
+	pid_t pid;           /* 0: a child that has not joined */
 	struct watch faults; /* userfaultfd */
 	struct watch event;  /* the agent's */
 	struct watch death;  /* pidfd */
@@ -72,11 +73,14 @@ struct space {
 	/* zeroes: how many pages at once, while they are asked for in turn */
 	uint64_t zero_next;
 	uint32_t zero_window;
+	/* pages of zeroes that wait until others have left */
+	uint64_t held[HELD_MAX];
+	unsigned n_held;
 
 	/* what is registered, sorted; scan.c */
 	struct space_range {
 		uint64_t start, end;
-	} *range;
+	} * range;
 	size_t n_ranges;
 	uint64_t cursor;  /* where the scan goes on */
 	bool scanned_all; /* without finding a page, since the last tick */
@@ -131,7 +135,8 @@ static inline uint64_t page_address(uint64_t number)
 void pager_moved(struct pager *p, int64_t pages);
 /* Above the mark at which pages begin to leave. */
 bool pager_is_high(const struct pager *p);
-/* Above the limit itself: nothing comes that was not asked for. */
+/* Above the limit itself: nothing comes that was not asked for, and new
+ * pages wait for old ones to leave. */
 bool pager_is_full(const struct pager *p);
 /* Have every program's pages leave as far as needed. */
 void pager_balance(struct pager *p);
@@ -140,48 +145,51 @@ void pager_lost(struct space *s, const char *why);
 /* -- space.c -------------------------------------------------------------- */
 
 /* Takes `fd`, an API-agreed userfaultfd.  NULL: out of memory. */
-struct space *space_create(struct pager *p, int fd);
+struct space *far_space_create(struct pager *p, int fd);
 /* The program has gone: everything of it is let go.  The struct is freed a
  * little later. */
-void space_end(struct space *s);
+void far_space_end(struct space *s);
 /* End it if its memory is gone (exit, exec). */
-void space_check(struct space *s);
+void far_space_check(struct space *s);
 /* Follow the process that `pid` names from now on. */
-int space_watch(struct space *s, pid_t pid);
-void space_free_ended(struct pager *p);
+int far_space_watch(struct space *s, pid_t pid);
+void far_space_free_ended(struct pager *p);
 
 /* -- join.c --------------------------------------------------------------- */
 
-int join_listen(struct pager *p, struct err *e);
-void join_stop(struct pager *p);
+int far_join_listen(struct pager *p, struct err *e);
+void far_join_stop(struct pager *p);
 
 /* -- fault.c -------------------------------------------------------------- */
 
-void fault_missing(struct space *s, uint64_t address);
-/* The agent has moved a page out that somebody waits for: it comes back. */
-void fault_serve(struct space *s, uint64_t number, struct far_page *p);
+void far_fault_missing(struct space *s, uint64_t address);
+/* Pages have left: whoever waits for zeroes gets them. */
+void far_fault_release(struct space *s);
+/* A page that is FAR_AWAY comes back: somebody waits for it. */
+void far_fault_serve(struct space *s, uint64_t number, struct far_page *p);
 
 /* -- evict.c -------------------------------------------------------------- */
 
 /* Have up to one batch leave, if the agent is free and there is room. */
-void evict_start(struct space *s);
-void evict_answered(struct space *s);
+void far_evict_start(struct space *s);
+void far_evict_answered(struct space *s);
 /* Wait for the answer to the command that is out, a second at most. */
-void evict_finish(struct space *s);
+void far_evict_finish(struct space *s);
 /* The space has ended: its parcels are nobody's. */
-void evict_abandon(struct space *s);
+void far_evict_abandon(struct space *s);
 /* The parcel that holds `slot` until it is written; NULL: none. */
-struct parcel *evict_parcel(struct pager *p, uint32_t slot, unsigned *index);
+struct parcel *far_evict_parcel(struct pager *p, uint32_t slot,
+                                unsigned *index);
 
 /* -- scan.c --------------------------------------------------------------- */
 
 /* Register what is not registered yet. */
-void scan_capture(struct space *s);
+void far_scan_capture(struct space *s);
 /* Make up to `want` pages resident that nobody knew of.  @return how many. */
-unsigned scan_harvest(struct space *s, unsigned want);
+unsigned far_scan_harvest(struct space *s, unsigned want);
 /* Bytes of anonymous memory in use; 0: the process has gone. */
-uint64_t scan_rss(pid_t pid);
+uint64_t far_scan_rss(pid_t pid);
 /* [start, end) is mapped no more. */
-void scan_forget(struct space *s, uint64_t start, uint64_t end);
+void far_scan_forget(struct space *s, uint64_t start, uint64_t end);
 
 #endif /* FAR_PAGER_PRIV_H */

@@ -69,6 +69,8 @@ static struct prefetch_plan plan(struct prefetch_stream *s)
 	uint64_t room = s->stride > 0 ? FAR_PAGES_MAX - 1 - s->edge : s->edge;
 	uint64_t step = (uint64_t)(s->stride > 0 ? s->stride : -s->stride);
 
+	if (s->edge >= FAR_PAGES_MAX) /* over either end */
+		return (struct prefetch_plan){ 0 };
 	if (out.count > room / step)
 		out.count = (uint32_t)(room / step);
 	s->edge += (uint64_t)((int64_t)out.count * s->stride);

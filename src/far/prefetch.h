@@ -18,9 +18,9 @@
 
 #include <stdint.h>
 
-#define PREFETCH_MAX 32u     /* pages of one proposal */
-#define PREFETCH_STREAMS 8u  /* told apart at once */
-#define PREFETCH_STRIDE 64   /* pages; what is further apart is no stream */
+#define PREFETCH_MAX 32u    /* pages of one proposal */
+#define PREFETCH_STREAMS 8u /* told apart at once */
+#define PREFETCH_STRIDE 64  /* pages; what is further apart is no stream */
 
 struct prefetch_stream {
 	uint64_t last;   /* page of the last fault */

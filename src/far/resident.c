@@ -115,8 +115,7 @@ void resident_gone(struct resident *r, struct far_page *p)
 	p->stamp = r->left++;
 }
 
-void resident_back(const struct resident *r, struct far_page *p,
-                   uint64_t limit)
+void resident_back(const struct resident *r, struct far_page *p, uint64_t limit)
 {
 	p->hot = (uint32_t)(r->left - p->stamp) < limit;
 }

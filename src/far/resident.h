@@ -31,7 +31,7 @@ struct resident_queue {
 };
 
 struct resident {
-	struct page_map *map; /* borrowed */
+	struct page_map *map;           /* borrowed */
 	struct resident_queue queue[2]; /* cold, hot */
 	uint32_t stamp;
 	uint32_t left; /* pages that ever left, for resident_back() */

@@ -24,7 +24,7 @@
 #define PM_FILE (UINT64_C(1) << 61)
 #define PM_EXCLUSIVE (UINT64_C(1) << 56)
 
-uint64_t scan_rss(pid_t pid)
+uint64_t far_scan_rss(pid_t pid)
 {
 	unsigned long size, resident, shared;
 	char path[32], text[128];
@@ -95,7 +95,7 @@ static bool add_range(struct space *s, uint64_t start, uint64_t end)
 	return true;
 }
 
-void scan_forget(struct space *s, uint64_t start, uint64_t end)
+void far_scan_forget(struct space *s, uint64_t start, uint64_t end)
 {
 	size_t n = s->n_ranges;
 
@@ -133,7 +133,7 @@ static void capture(void *ctx, const struct maps_line *m)
 		add_range(s, m->start, m->end);
 }
 
-void scan_capture(struct space *s)
+void far_scan_capture(struct space *s)
 {
 	if (s->pid && maps_read(s->pid, capture, s) == 0)
 		tidy(s);
@@ -163,7 +163,7 @@ static unsigned harvest_some(struct space *s, uint64_t first, uint64_t n)
 	return found;
 }
 
-unsigned scan_harvest(struct space *s, unsigned want)
+unsigned far_scan_harvest(struct space *s, unsigned want)
 {
 	uint64_t from = s->cursor;
 	unsigned found = 0;

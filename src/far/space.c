@@ -57,7 +57,7 @@ static void unmapped(struct space *s, uint64_t start, uint64_t end)
 {
 	break_off(s);
 	drop_range(s, start, end);
-	scan_forget(s, start, end);
+	far_scan_forget(s, start, end);
 }
 
 /* -- remap ----------------------------------------------------------------- */
@@ -102,14 +102,13 @@ static void shift(void *ctx, uint64_t number, struct far_page *p)
 static void remapped(struct space *s, uint64_t from, uint64_t to,
                      uint64_t length)
 {
-	struct shift ctx = {
-		s, (to >> FAR_PAGE_SHIFT) - (from >> FAR_PAGE_SHIFT)
-	};
+	struct shift ctx = { s, (to >> FAR_PAGE_SHIFT) -
+		                        (from >> FAR_PAGE_SHIFT) };
 
 	break_off(s);
 	page_map_visit(s->map, from >> FAR_PAGE_SHIFT,
 	               (from + length) >> FAR_PAGE_SHIFT, shift, &ctx);
-	scan_forget(s, from, from + length);
+	far_scan_forget(s, from, from + length);
 }
 
 /* -- fork ------------------------------------------------------------------ */
@@ -147,10 +146,10 @@ static void copy_page(void *ctx, uint64_t number, struct far_page *p)
 
 static void forked(struct space *s, int fd)
 {
-	struct space *child = space_create(s->pager, fd);
+	struct space *child = far_space_create(s->pager, fd);
 	struct copy copy = { child, true };
 
-	evict_finish(s);
+	far_evict_finish(s);
 	if (!child) {
 		pager_lost(s, "no memory to follow its fork()");
 		return;
@@ -166,7 +165,7 @@ static void message(struct space *s, const struct uffd_msg *m)
 {
 	switch (m->event) {
 	case UFFD_EVENT_PAGEFAULT:
-		fault_missing(s, m->arg.pagefault.address);
+		far_fault_missing(s, m->arg.pagefault.address);
 		break;
 	case UFFD_EVENT_FORK:
 		forked(s, (int)m->arg.fork.ufd);
@@ -201,7 +200,7 @@ static void faults_ready(struct watch *w, uint32_t events)
 
 /* -- life ------------------------------------------------------------------ */
 
-struct space *space_create(struct pager *p, int fd)
+struct space *far_space_create(struct pager *p, int fd)
 {
 	struct space *s = calloc(1, sizeof(*s));
 
@@ -249,7 +248,7 @@ static void close_watch(struct reactor *r, struct watch *w)
 	w->fd = -1;
 }
 
-void space_end(struct space *s)
+void far_space_end(struct space *s)
 {
 	struct reactor *r = s->pager->reactor;
 
@@ -260,9 +259,8 @@ void space_end(struct space *s)
 	close_watch(r, &s->event);
 	close_watch(r, &s->death);
 	page_map_visit(s->map, 0, FAR_PAGES_MAX, put_slot, s);
-	evict_abandon(s);
-	LIST_FOREACH(l, &s->fetches)
-	{
+	far_evict_abandon(s);
+	LIST_FOREACH (l, &s->fetches) {
 		list_entry(l, struct fetch, link)->space = NULL;
 		list_remove(l);
 	}
@@ -271,7 +269,7 @@ void space_end(struct space *s)
 	s->pager->n_spaces--;
 }
 
-void space_free_ended(struct pager *p)
+void far_space_free_ended(struct pager *p)
 {
 	struct list *l;
 
@@ -290,19 +288,19 @@ void space_free_ended(struct pager *p)
 }
 
 /* The kernel says -ESRCH when nobody has this memory any more. */
-void space_check(struct space *s)
+void far_space_check(struct space *s)
 {
 	if (uffd_copy(s->faults.fd, FAR_PAGE, zero_page, FAR_PAGE) == -ESRCH)
-		space_end(s);
+		far_space_end(s);
 }
 
 static void died(struct watch *w, uint32_t events)
 {
 	(void)events;
-	space_end(container_of(w, struct space, death));
+	far_space_end(container_of(w, struct space, death));
 }
 
-int space_watch(struct space *s, pid_t pid)
+int far_space_watch(struct space *s, pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int err;

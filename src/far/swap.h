@@ -51,8 +51,8 @@ struct swap_request {
 struct swap_queue {
 	struct block_device *device; /* borrowed */
 	uint64_t next_tag;
-	unsigned in_flight; /* both kinds */
-	unsigned writes;    /* at the device */
+	unsigned in_flight;  /* both kinds */
+	unsigned writes;     /* at the device */
 	struct list waiting; /* writes */
 	/* what the operator sees */
 	uint64_t pages[2];

@@ -4,10 +4,10 @@
  * memory here and the rest on a drive; its exit status, and what happened.
  */
 #include "base/base.h"
+#include "core/reactor.h"
 #include "drive/drive.h"
 #include "far/launch.h"
 #include "far/pager.h"
-#include "core/reactor.h"
 
 #include <inttypes.h>
 #include <signal.h>

@@ -45,7 +45,7 @@ struct shared {
 };
 
 static struct shared *shared;
-static int pager = -1; /* the connection; its end is ours */
+static int pager = -1;  /* the connection; its end is ours */
 static int faults = -1; /* held: were it closed, pages would read as zero */
 
 /* -- the thread ------------------------------------------------------------ */
@@ -69,8 +69,8 @@ static bool move_page(const struct shared *s, uint64_t from, unsigned index)
 }
 
 /* @return which of the run's pages moved, from bit 0. */
-static uint64_t move_run(const struct shared *s, uint64_t from,
-                         unsigned pages, unsigned index)
+static uint64_t move_run(const struct shared *s, uint64_t from, unsigned pages,
+                         unsigned index)
 {
 	struct uffd_move m = {
 		.dst = s->channel.staging + index * FAR_PAGE,
