@@ -85,7 +85,9 @@ struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 	if (s) {
 		s->last = number;
 		s->used = p->faults;
-		if (s->window < PREFETCH_MAX)
+		if (s->window == 0)
+			s->window = FIRST_WINDOW;
+		else if (s->window < PREFETCH_MAX)
 			s->window *= 2;
 		if (distance(number, s->edge) * s->stride <= 0)
 			s->edge = number + (uint64_t)(int64_t)s->stride;
@@ -96,7 +98,8 @@ struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 		s->stride = (int32_t)distance(s->last, number);
 		s->last = number;
 		s->used = p->faults;
-		s->window = FIRST_WINDOW;
+		/* Neighbours are no accident; other distances may be. */
+		s->window = s->stride == 1 ? FIRST_WINDOW : 0;
 		s->edge = number + (uint64_t)(int64_t)s->stride;
 		return plan(s);
 	}
