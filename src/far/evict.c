@@ -230,7 +230,7 @@ static void give_slots(struct space *s, struct parcel *c, uint64_t wanting)
 		p->slot = c->slot[i] = slot++;
 		left--;
 		slots_hold(&pager->slots, p->slot);
-		p->version = seal_version(&pager->seal);
+		p->version = seal_version(&pager->seal) & SEAL_VERSION_MAX;
 		seal_page(&pager->seal, p->version, c->page + i * FAR_PAGE,
 		          c->sealed + i * FAR_PAGE, p->tag);
 	}

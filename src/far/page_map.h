@@ -24,7 +24,7 @@
 #ifndef FAR_PAGE_MAP_H
 #define FAR_PAGE_MAP_H
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stdint.h>
 
 #define FAR_PAGE_SHIFT 12
@@ -42,15 +42,16 @@ enum far_state {
 };
 
 struct far_page {
-	uint32_t slot;    /* FAR_NO_SLOT: no copy outside */
-	uint32_t stamp;   /* RESIDENT: of its entry in far/resident */
-	uint64_t version; /* of the copy in the slot */
+	uint32_t slot;  /* FAR_NO_SLOT: no copy outside */
+	uint32_t stamp; /* RESIDENT: of its entry in far/resident */
 	uint8_t tag[FAR_TAG];
-	uint8_t state : 4;   /* enum far_state */
-	uint8_t hot : 1;     /* came back soon after it had left */
-	uint8_t wanted : 1;  /* a thread waits for it */
-	uint8_t dropped : 1; /* LEAVING: the program gave it up meanwhile */
+	uint64_t version : 56; /* of the copy in the slot */
+	uint64_t state : 4;    /* enum far_state */
+	uint64_t hot : 1;      /* came back soon after it had left */
+	uint64_t wanted : 1;   /* a thread waits for it */
+	uint64_t dropped : 1;  /* LEAVING: the program gave it up meanwhile */
 };
+static_assert(sizeof(struct far_page) == 32, "a leaf is 16 KiB");
 
 struct page_map;
 

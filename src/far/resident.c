@@ -75,7 +75,7 @@ void resident_remove(struct resident *r, struct far_page *p,
 {
 	assert(p->state == FAR_RESIDENT && state != FAR_RESIDENT);
 	r->queue[p->hot].live--;
-	p->state = state;
+	p->state = state & 0xfu;
 }
 
 uint64_t resident_count(const struct resident *r)

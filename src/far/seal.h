@@ -21,6 +21,8 @@
 
 #include <stdbool.h>
 
+#define SEAL_VERSION_MAX ((UINT64_C(1) << 56) - 1) /* never reached */
+
 struct evp_cipher_ctx_st;
 
 struct seal {

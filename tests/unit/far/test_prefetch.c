@@ -6,6 +6,8 @@
 #include "far/page_map.h"
 #include "far/prefetch.h"
 
+#include <stdbool.h>
+
 /* A program that walks `pages` pages; what was fetched does not fault.
  * @return faults. */
 static unsigned walk(struct prefetch *p, uint64_t from, int64_t stride,
