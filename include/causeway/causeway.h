@@ -306,9 +306,8 @@ int causeway_write(struct causeway_queue *q, uint64_t id,
                    const struct causeway_window *to, uint64_t to_offset,
                    uint64_t length);
 int causeway_compare_and_swap(struct causeway_queue *q, uint64_t id,
-                              const struct causeway_window *at,
-                              uint64_t offset, uint64_t compare,
-                              uint64_t value);
+                              const struct causeway_window *at, uint64_t offset,
+                              uint64_t compare, uint64_t value);
 int causeway_fetch_and_add(struct causeway_queue *q, uint64_t id,
                            const struct causeway_window *at, uint64_t offset,
                            uint64_t value);

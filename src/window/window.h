@@ -182,8 +182,7 @@ void window_each_key(const struct window_host *host,
                      void *ctx);
 
 /* W2, for any key by its id, whoever owns it.  @return 0; -ENOENT. */
-int window_revoke_key(struct window_host *host, const char *id,
-                      struct err *e);
+int window_revoke_key(struct window_host *host, const char *id, struct err *e);
 
 /* -- windows of other nodes, and of this one ------------------------------ */
 
