@@ -7,28 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-static const char first_letters[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789";
-
-static bool is_first(char c)
-{
-	return c && strchr(first_letters, c);
-}
-
-static bool is_name(const char *text, size_t n)
-{
-	if (n == 0 || n > METHODS_NAME_MAX || !is_first(text[0]))
-		return false;
-	for (size_t i = 1; i < n; i++)
-		if (!is_first(text[i]) && !(text[i] && strchr("_.-", text[i])))
-			return false;
-	return true;
-}
-
 static bool name_valid(const char *text)
 {
-	return is_name(text, strlen(text));
+	return base_is_name(text, strlen(text));
 }
 
 const struct rpc_syntax methods_name_syntax = {
@@ -43,7 +24,7 @@ int methods_split_volume(const char *text, char pool[METHODS_NAME_MAX + 1],
 	const char *slash = strchr(text, '/');
 	size_t n;
 
-	if (!slash || !is_name(text, (size_t)(slash - text)) ||
+	if (!slash || !base_is_name(text, (size_t)(slash - text)) ||
 	    !name_valid(slash + 1))
 		return -EINVAL;
 	n = (size_t)(slash - text);
@@ -88,7 +69,8 @@ static bool is_host(const char *text, size_t n, bool bracketed)
 	if (n == 0 || n > 255)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!is_first(text[i]) && !(text[i] && strchr(more, text[i])))
+		if (!isalnum((unsigned char)text[i]) &&
+		    !(text[i] && strchr(more, text[i])))
 			return false;
 	return true;
 }
