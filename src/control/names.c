@@ -132,7 +132,7 @@ int methods_split_allow(const char *text, char node[METHODS_NAME_MAX + 1],
 {
 	const char *colon = strchr(text, ':');
 
-	if (!colon || !is_name(text, (size_t)(colon - text)))
+	if (!colon || !base_is_name(text, (size_t)(colon - text)))
 		return -EINVAL;
 	for (unsigned i = 0; methods_rights[i]; i++)
 		if (strcmp(colon + 1, methods_rights[i]) == 0) {

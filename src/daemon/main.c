@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* causewayd: the daemon, and with --slow its child, the slow stack. */
-#include "control/node.h"
+#include "control/daemon.h"
 #include "control/slow_service.h"
 #include "volume/handoff_format.h"
 
@@ -57,15 +57,15 @@ static int parse_fd(const char *text)
 	return *end || end == text || fd < 0 || fd > 1 << 20 ? -1 : (int)fd;
 }
 
-static int run_node(const struct node_opts *opts)
+static int run_node(const struct daemon_opts *opts)
 {
 	struct err e = { 0 };
-	struct node *n;
-	int err = node_create(opts, &n, &e);
+	struct daemon *n;
+	int err = daemon_create(opts, &n, &e);
 
 	if (!err) {
-		err = node_run(n, &e);
-		node_destroy(n);
+		err = daemon_run(n, &e);
+		daemon_destroy(n);
 	}
 	if (err)
 		fprintf(stderr, "causewayd: %s\n", e.text);
@@ -74,7 +74,8 @@ static int run_node(const struct node_opts *opts)
 
 int main(int argc, char **argv)
 {
-	struct node_opts opts = { .ready_fd = -1, .version = CAUSEWAY_VERSION };
+	struct daemon_opts opts = { .ready_fd = -1,
+		                    .version = CAUSEWAY_VERSION };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "control/describe.h"
@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint16_t slot_of(const struct node *n, const struct node_drive *d)
+static uint16_t slot_of(const struct daemon *n, const struct daemon_drive *d)
 {
 	return (uint16_t)(d - n->drive);
 }
 
-static struct node_drive *find(struct node *n, const char *name)
+static struct daemon_drive *find(struct daemon *n, const char *name)
 {
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
 		if (n->drive[i].used && !strcmp(n->drive[i].name, name))
@@ -23,7 +23,7 @@ static struct node_drive *find(struct node *n, const char *name)
 	return NULL;
 }
 
-static struct node_drive *find_free(struct node *n)
+static struct daemon_drive *find_free(struct daemon *n)
 {
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
 		if (!n->drive[i].used)
@@ -31,7 +31,7 @@ static struct node_drive *find_free(struct node *n)
 	return NULL;
 }
 
-static uint32_t role(const struct node *n, const struct node_drive *d)
+static uint32_t role(const struct daemon *n, const struct daemon_drive *d)
 {
 	return __atomic_load_n(&n->handoff.drives[slot_of(n, d)].role,
 	                       __ATOMIC_ACQUIRE);
@@ -41,24 +41,24 @@ static uint32_t role(const struct node *n, const struct node_drive *d)
 
 struct opening {
 	struct task task;
-	struct node *node;
-	struct node_drive *drive;
+	struct daemon *node;
+	struct daemon_drive *drive;
 };
 
 static void opened_at_start(struct task *t)
 {
 	struct opening *o = container_of(t, struct opening, task);
-	struct node *n = o->node;
+	struct daemon *n = o->node;
 
 	o->drive->open = true;
 	free(o);
 	if (--n->opening == 0)
-		node_drives_opened(n);
+		daemon_drives_opened(n);
 }
 
 /* A drive that is not there is no reason not to start: its pool says what
  * that means. */
-static void open_at_start(struct node *n, struct node_drive *d)
+static void open_at_start(struct daemon *n, struct daemon_drive *d)
 {
 	struct opening *o = calloc(1, sizeof(*o));
 	struct block_device *dev;
@@ -81,14 +81,14 @@ static void open_at_start(struct node *n, struct node_drive *d)
 	fast_drive_open(n->fast, slot_of(n, d), dev, d->name, &o->task);
 }
 
-void node_drives_open(struct node *n)
+void daemon_drives_open(struct daemon *n)
 {
 	n->opening = 1;
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
 		if (n->drive[i].used)
 			open_at_start(n, &n->drive[i]);
 	if (--n->opening == 0)
-		node_drives_opened(n);
+		daemon_drives_opened(n);
 }
 
 /* -- as JSON -------------------------------------------------------------- */
@@ -104,14 +104,14 @@ static const char *state_in(const char *words)
 	return NULL;
 }
 
-static void add_pool(struct json_object *o, const struct node *n,
+static void add_pool(struct json_object *o, const struct daemon *n,
                      const struct handoff_drive *shared)
 {
 	if (shared->role != HANDOFF_UNUSED && shared->pool < HANDOFF_POOLS)
 		describe_string(o, "pool", n->handoff.pools[shared->pool].name);
 }
 
-static struct json_object *drive_json(struct node *n, struct node_drive *d,
+static struct json_object *drive_json(struct daemon *n, struct daemon_drive *d,
                                       struct json_object *words)
 {
 	const struct handoff_drive *shared = &n->handoff.drives[slot_of(n, d)];
@@ -138,7 +138,8 @@ static struct json_object *drive_json(struct node *n, struct node_drive *d,
 	return o;
 }
 
-struct json_object *node_drives_json(struct node *n, struct json_object *words)
+struct json_object *daemon_drives_json(struct daemon *n,
+                                       struct json_object *words)
 {
 	struct json_object *out = json_object_new_array();
 
@@ -155,17 +156,17 @@ struct errand {
 	struct task task;
 	struct rpc_request request;
 	struct rpc_call *call;
-	struct node *node;
-	struct node_drive *drive;
+	struct daemon *node;
+	struct daemon_drive *drive;
 	struct json_object *(*result)(struct errand *x, struct json_object *of);
 };
 
-static struct errand *errand_new(struct rpc_call *call, struct node_drive *d)
+static struct errand *errand_new(struct rpc_call *call, struct daemon_drive *d)
 {
 	struct errand *x = calloc(1, sizeof(*x));
 
 	if (!x) {
-		node_fail(call, -ENOMEM, "no memory for the call");
+		daemon_fail(call, -ENOMEM, "no memory for the call");
 		return NULL;
 	}
 	x->call = call;
@@ -181,7 +182,7 @@ static void asked(struct rpc_request *q, const struct rpc_outcome *outcome)
 	if (outcome->error_json)
 		rpc_fail_json(x->call, json_object_get(outcome->error_json));
 	else if (outcome->error)
-		node_fail(x->call, -EAGAIN, "%s", outcome->error->text);
+		daemon_fail(x->call, -EAGAIN, "%s", outcome->error->text);
 	else
 		rpc_reply(x->call, x->result(x, outcome->result));
 	free(x);
@@ -190,7 +191,7 @@ static void asked(struct rpc_request *q, const struct rpc_outcome *outcome)
 /* Ask the slow stack; the errand ends with its answer. */
 static void ask(struct errand *x, const char *method, bool with_slot)
 {
-	struct node *n = x->node;
+	struct daemon *n = x->node;
 	struct json_object *params = NULL;
 
 	if (with_slot) {
@@ -198,13 +199,13 @@ static void ask(struct errand *x, const char *method, bool with_slot)
 		describe_int(params, "drive", slot_of(n, x->drive));
 	}
 	x->request.done = asked;
-	x->request.timeout_ns = NODE_SLOW_TIMEOUT_NS;
+	x->request.timeout_ns = DAEMON_SLOW_TIMEOUT_NS;
 	if (n->slow.client &&
 	    !rpc_client_call(n->slow.client, &x->request, method, params))
 		return;
-	node_fail(x->call, -EAGAIN,
-	          "the slow stack is being restarted; try "
-	          "again in a moment");
+	daemon_fail(x->call, -EAGAIN,
+	            "the slow stack is being restarted; try "
+	            "again in a moment");
 	free(x);
 }
 
@@ -222,17 +223,17 @@ static struct json_object *list_result(struct errand *x,
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "drives", node_drives_json(x->node, words));
+	json_object_object_add(o, "drives", daemon_drives_json(x->node, words));
 	return o;
 }
 
-void node_drive_list(struct rpc_call *call, struct json_object *params)
+void daemon_drive_list(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	struct errand *x;
 
 	(void)params;
-	if (!node_slow_serves(n)) {
+	if (!daemon_slow_serves(n)) {
 		struct errand alone = { .node = n };
 
 		rpc_reply(call, list_result(&alone, NULL));
@@ -251,7 +252,7 @@ static void added(struct task *t)
 
 	x->drive->open = true;
 	x->result = drive_result;
-	if (node_slow_serves(x->node)) {
+	if (daemon_slow_serves(x->node)) {
 		ask(x, "slow.drive_appeared", true);
 		return;
 	}
@@ -259,35 +260,35 @@ static void added(struct task *t)
 	free(x);
 }
 
-void node_drive_add(struct rpc_call *call, struct json_object *params)
+void daemon_drive_add(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	const char *name = rpc_string(params, "name");
-	struct node_drive *d = find_free(n);
+	struct daemon_drive *d = find_free(n);
 	struct block_device *dev;
 	struct err e = { 0 };
 	struct errand *x;
 
 	if (find(n, name)) {
-		node_fail(call, -EEXIST,
-		          "there is a drive %s already; choose another name",
-		          name);
+		daemon_fail(call, -EEXIST,
+		            "there is a drive %s already; choose another name",
+		            name);
 		return;
 	}
 	if (!d) {
-		node_fail(call, -ENOSPC, "%u drives are the most a node has",
-		          HANDOFF_DRIVES);
+		daemon_fail(call, -ENOSPC, "%u drives are the most a node has",
+		            HANDOFF_DRIVES);
 		return;
 	}
 	x = errand_new(call, d);
 	if (!x)
 		return;
-	*d = (struct node_drive){ .used = true };
+	*d = (struct daemon_drive){ .used = true };
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	snprintf(d->spec, sizeof(d->spec), "%s", rpc_string(params, "spec"));
 	if (drive_open(d->spec, &dev, &e)) {
 		d->used = false;
-	} else if (node_save(n, &e)) {
+	} else if (daemon_save(n, &e)) {
 		d->used = false;
 		block_close(dev);
 	}
@@ -300,31 +301,31 @@ void node_drive_add(struct rpc_call *call, struct json_object *params)
 	fast_drive_open(n->fast, slot_of(n, d), dev, d->name, &x->task);
 }
 
-static struct node_drive *named(struct rpc_call *call,
-                                struct json_object *params)
+static struct daemon_drive *named(struct rpc_call *call,
+                                  struct json_object *params)
 {
 	const char *name = rpc_string(params, "name");
-	struct node_drive *d = find(rpc_call_ctx(call), name);
+	struct daemon_drive *d = find(rpc_call_ctx(call), name);
 
 	if (d && !d->closing)
 		return d;
-	node_fail(call, -ENOENT,
-	          "there is no drive %s; 'causeway drive list' "
-	          "shows those there are",
-	          name);
+	daemon_fail(call, -ENOENT,
+	            "there is no drive %s; 'causeway drive list' "
+	            "shows those there are",
+	            name);
 	return NULL;
 }
 
-void node_drive_fail(struct rpc_call *call, struct json_object *params)
+void daemon_drive_fail(struct rpc_call *call, struct json_object *params)
 {
-	struct node_drive *d = named(call, params);
+	struct daemon_drive *d = named(call, params);
 	struct errand *x;
 
 	if (!d)
 		return;
 	if (!d->open) {
-		node_fail(call, -ENXIO, "drive %s is not open: %s", d->name,
-		          d->why);
+		daemon_fail(call, -ENXIO, "drive %s is not open: %s", d->name,
+		            d->why);
 		return;
 	}
 	x = errand_new(call, d);
@@ -338,33 +339,33 @@ static void removed(struct task *t)
 {
 	struct errand *x = container_of(t, struct errand, task);
 
-	*x->drive = (struct node_drive){ 0 };
+	*x->drive = (struct daemon_drive){ 0 };
 	rpc_reply(x->call, NULL);
 	free(x);
 }
 
-void node_drive_remove(struct rpc_call *call, struct json_object *params)
+void daemon_drive_remove(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
-	struct node_drive *d = named(call, params);
+	struct daemon *n = rpc_call_ctx(call);
+	struct daemon_drive *d = named(call, params);
 	struct err e = { 0 };
 	struct errand *x;
 
 	if (!d)
 		return;
 	if (d->open && role(n, d) == HANDOFF_ONLINE) {
-		node_fail(call, -EBUSY,
-		          "a pool uses drive %s; 'causeway drive fail %s' "
-		          "takes it out for good, and the pool then has "
-		          "less redundancy",
-		          d->name, d->name);
+		daemon_fail(call, -EBUSY,
+		            "a pool uses drive %s; 'causeway drive fail %s' "
+		            "takes it out for good, and the pool then has "
+		            "less redundancy",
+		            d->name, d->name);
 		return;
 	}
 	x = errand_new(call, d);
 	if (!x)
 		return;
 	d->closing = true;
-	if (node_save(n, &e)) {
+	if (daemon_save(n, &e)) {
 		d->closing = false;
 		rpc_fail(call, &e, RPC_OK);
 		free(x);

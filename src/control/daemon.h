@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * control/node - everything that one daemon has: drives, exports, the fast
+ * control/daemon - everything that one daemon has: drives, exports, the fast
  * stack on its reactors, the slow stack's process, and the calls that change
  * them.
  *
@@ -11,18 +11,18 @@
  * What a call accepted is durable when it is answered: drives and exports in
  * DIR/state.json, pools and volumes on the drives.
  *
- * Threads    All on the thread that calls node_run().
+ * Threads    All on the thread that calls daemon_run().
  */
-#ifndef CONTROL_NODE_H
-#define CONTROL_NODE_H
+#ifndef CONTROL_DAEMON_H
+#define CONTROL_DAEMON_H
 
 #include "base/err.h"
 
-#define NODE_CORES_MAX 16u
+#define DAEMON_CORES_MAX 16u
 
-struct node;
+struct daemon;
 
-struct node_opts {
+struct daemon_opts {
 	const char *state_dir; /* made if missing; locked while the node runs */
 	const char *config;    /* file to apply at start, or NULL */
 	const char *version;
@@ -33,12 +33,13 @@ struct node_opts {
  * @return 0; -EBUSY: another daemon has the folder; -EINVAL: the state file or
  *         the configuration; -ENOMEM, -EMFILE, -ENOSYS; words in *e.
  */
-int node_create(const struct node_opts *opts, struct node **out, struct err *e);
+int daemon_create(const struct daemon_opts *opts, struct daemon **out,
+                  struct err *e);
 
 /* Until daemon.stop, SIGTERM or SIGINT.  @return 0, or why it never served. */
-int node_run(struct node *n, struct err *e);
+int daemon_run(struct daemon *n, struct err *e);
 
 /* Ends what runs: exports first, then the slow stack, then the drives. */
-void node_destroy(struct node *n);
+void daemon_destroy(struct daemon *n);
 
-#endif /* CONTROL_NODE_H */
+#endif /* CONTROL_DAEMON_H */
