@@ -13,7 +13,7 @@
  *      +------------------+ finished_offset
  *      | finished slots   | a ring of `depth` numbers, 4 bytes each
  *      +------------------+ errors_offset
- *      | error records    | a ring of `depth`, 32 bytes each
+ *      | error records    | a ring of 2 x `depth`, 32 bytes each
  *      +------------------+ total_bytes
  *
  * Each field has one writer: [C] the client, [B] the bridge, which trusts
@@ -44,6 +44,7 @@
 static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "the format is little-endian");
 
 #define QUEUE_MAGIC UINT64_C(0x3145554555515743) /* "CWQUEUE1" */
+#define QUEUE_VERSION 1u
 #define QUEUE_DEPTH_MAX 4096u
 
 struct queue_header {
@@ -74,7 +75,28 @@ static_assert(offsetof(struct queue_header, sleeping) == 192, "own line");
 static_assert(offsetof(struct queue_header, finished_tail) == 256, "own line");
 static_assert(offsetof(struct queue_header, armed) == 320, "own line");
 
-/* opcode, flags: include/causeway/causeway.h */
+enum queue_opcode {
+	QUEUE_READ = 1,  /* remote to local */
+	QUEUE_WRITE = 2, /* local to remote */
+	QUEUE_CAS = 3,   /* compare, operand */
+	QUEUE_FAA = 4,   /* operand */
+};
+
+#define QUEUE_FENCE 1u   /* after all earlier writes of the queue */
+#define QUEUE_ORDERED 2u /* after earlier ordered commands of its class */
+#define QUEUE_BULK 4u    /* never delays commands without it */
+#define QUEUE_FLAGS 7u
+
+/* 0 to 12: enum fabric_status of fabric/op.h, docs/wire-fabric.md. */
+#define QUEUE_OK 0u
+#define QUEUE_INVALID 13u /* not a command */
+
+enum queue_culprit {
+	QUEUE_AT_COMMAND = 0,
+	QUEUE_AT_LOCAL = 1,
+	QUEUE_AT_REMOTE = 2,
+};
+
 struct queue_command {
 	uint32_t opcode;        /*   0 */
 	uint32_t flags;         /*   4 */
@@ -106,5 +128,43 @@ struct queue_error {
 	uint8_t key[16];  /* 16 */
 };
 static_assert(sizeof(struct queue_error) == 32, "error record");
+
+/* -- where the bridge puts them; the client goes by the header ------------ */
+
+static inline uint64_t queue_commands_offset(uint32_t depth)
+{
+	(void)depth;
+	return sizeof(struct queue_header);
+}
+
+static inline uint64_t queue_completions_offset(uint32_t depth)
+{
+	return queue_commands_offset(depth) +
+	       (uint64_t)depth * sizeof(struct queue_command);
+}
+
+static inline uint64_t queue_finished_offset(uint32_t depth)
+{
+	return queue_completions_offset(depth) +
+	       (uint64_t)depth * sizeof(struct queue_completion);
+}
+
+static inline uint64_t queue_errors_offset(uint32_t depth)
+{
+	return queue_finished_offset(depth) +
+	       (((uint64_t)depth * sizeof(uint32_t) + 63) & ~UINT64_C(63));
+}
+
+/* A record that is being written over is not one of the last `depth`. */
+static inline uint32_t queue_errors(uint32_t depth)
+{
+	return 2 * depth;
+}
+
+static inline uint64_t queue_total_bytes(uint32_t depth)
+{
+	return queue_errors_offset(depth) +
+	       (uint64_t)queue_errors(depth) * sizeof(struct queue_error);
+}
 
 #endif /* BRIDGE_QUEUE_FORMAT_H */

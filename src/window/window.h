@@ -55,7 +55,7 @@
 #define WINDOW_GUESSES_PER_S 16u    /* and after that */
 #define WINDOW_ASK_TIMEOUT_MS 5000u /* of window_open() */
 
-struct fabric_node;
+struct node;
 struct fabric_service;
 struct reactor;
 struct window_host;
@@ -71,8 +71,8 @@ struct window_host_opts {
 int window_host_create(const struct window_host_opts *opts,
                        struct window_host **out, struct err *e);
 
-/* Processes are cut off and every key ends.  No operation and no remote
- * window may be left, and the fabric node is gone.  NULL is allowed. */
+/* After stopped() of window_host_stop(), with no remote window left and the
+ * fabric node gone.  NULL is allowed. */
 void window_host_destroy(struct window_host *host);
 
 /* What to give to the fabric node; lives as long as the host. */
@@ -80,15 +80,20 @@ const struct fabric_service *window_host_service(struct window_host *host);
 
 /* By which node others are reached; NULL: none (any more).  Without one, only
  * this node's own windows can be opened.  Borrowed. */
-void window_host_attach(struct window_host *host, struct fabric_node *node);
+void window_host_attach(struct window_host *host, struct node *node);
 
 /* Serve this node's processes at a Unix socket of mode 0660. */
 int window_host_listen(struct window_host *host, const char *path,
                        struct err *e);
 
-/* Cut the processes off and open no more; the first half of destroy, while
- * sessions still end what they have outstanding. */
-void window_host_stop(struct window_host *host);
+/*
+ * Cut the processes off and take no more, end every wait for a window and
+ * every operation on this node's own windows.  stopped() follows, once, never
+ * inside, when all that sessions had of ours has ended too; so destroy the
+ * fabric node next, without waiting for it.
+ */
+void window_host_stop(struct window_host *host, void (*stopped)(void *ctx),
+                      void *ctx);
 
 struct window_stats {
 	uint64_t n_processes;
@@ -204,6 +209,18 @@ void window_close(struct window_remote *window);
 
 uint64_t window_length(const struct window_remote *window);
 unsigned window_rights(const struct window_remote *window);
+
+/* Whether it is a file there, so that its bytes outlive that node's process;
+ * memory comes back as zeroes. */
+bool window_is_file(const struct window_remote *window);
+
+/*
+ * Make durable what was written, if it is a file; what ended before the call
+ * counts.  synced() runs once, never inside: 0, -EIO, or as window_opened_fn;
+ * -ESTALE: open it again.
+ */
+void window_sync(struct window_remote *window,
+                 void (*synced)(void *ctx, int err), void *ctx);
 
 /*
  * As session_submit(): invariants O1 to O6 of fabric/op.h hold.  The key is
