@@ -462,8 +462,9 @@ const char *auth_cause_text(enum auth_cause cause)
 	static const char *const texts[] = {
 		[AUTH_OK] = "nothing",
 		[AUTH_CAUSE_GARBAGE] = "what came is not this protocol",
-		[AUTH_CAUSE_VERSION] = "no version in common: one of the two "
-				       "programs is too old",
+		[AUTH_CAUSE_VERSION] =
+			"no version, or not the options, in common: one of the "
+		        "two programs is too old",
 		[AUTH_CAUSE_OPTIONS] = "one side lacks an option that the "
 				       "other requires",
 		[AUTH_CAUSE_METHOD] = "one side is --insecure and the other "
