@@ -18,13 +18,15 @@
 struct frame {
 	enum fabric_wire_type type;
 	bool last;
-	enum fabric_status status; /* ANSWER, REFUSED */
+	enum fabric_status status; /* ANSWER, REFUSED; WRITE: see LAST */
 	uint32_t length;           /* bytes of body */
 	uint64_t sequence;
 	struct fabric_key key;
-	uint64_t offset;     /* of this frame's bytes; ANSWER: in the request */
-	uint64_t total;      /* bytes of the whole request; ANSWER: result */
-	uint64_t operand[2]; /* CAS, FAA */
+	uint64_t offset; /* of this frame's bytes; ANSWER: in the request */
+	/* Bytes of the whole request; CAS: compare, FAA: addend; ANSWER: the
+	 * atomic's result. */
+	uint64_t total;
+	uint64_t operand; /* CAS: swap */
 	uint32_t immediate;
 };
 

@@ -65,7 +65,7 @@ struct lane_ops {
 	 * @return 0; -ENOMEM. */
 	int (*open)(struct lane *l, struct target *target);
 
-	/* Send a control frame (AUTH .. UNMAP), behind what was submitted.
+	/* Send a control frame (AUTH .. UNMAP) between two others.
 	 * @return 0; -ENOBUFS: too many wait already; -EMSGSIZE. */
 	int (*control)(struct lane *l, const struct frame *f, const void *body);
 
@@ -96,7 +96,8 @@ struct lane_ops {
 /* Whom a lane tells; all run on the reactor (N4). */
 struct lane_owner {
 	void (*up)(struct lane *l); /* CONNECTING -> GREETING */
-	/* A control frame; body is gone after the call. */
+	/* A control frame; body is gone after the call.  PING is answered by
+	 * the lane itself. */
 	void (*control)(struct lane *l, const struct frame *f,
 	                const void *body);
 	void (*completed)(struct lane *l, struct fabric_op *op,

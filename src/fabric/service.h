@@ -48,8 +48,10 @@ struct fabric_service {
 
 	/*
 	 * Where [offset, offset + length) of `key` lies.  `*n` is the room in
-	 * `out` on entry (FABRIC_ACCESS_IOV) and the entries used on return.
-	 * length is 1..FABRIC_PIECE, or 0 to ask about the key alone.
+	 * `out` on entry (FABRIC_ACCESS_IOV) and the entries used on return;
+	 * length is 1..FABRIC_PIECE then.  With `out` and `n` NULL it only
+	 * asks whether the key allows that range, of any length; it is not
+	 * counted against quotas then.
 	 */
 	enum fabric_status (*access)(void *ctx, struct fabric_peer *from,
 	                             const struct fabric_key *key,

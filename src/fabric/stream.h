@@ -19,7 +19,7 @@
  *   T2  readv returns bytes in order and each once; 0 is the orderly end;
  *       after the end or an error every call returns it again;
  *   T3  a stream that is still connecting answers -EAGAIN, and is writable
- *       when it is connected or has failed.
+ *       when connected() has something to say.
  */
 #ifndef FABRIC_STREAM_H
 #define FABRIC_STREAM_H
@@ -41,6 +41,9 @@ struct stream_ops {
 	ssize_t (*readv)(struct stream *s, const struct iovec *iov, unsigned n);
 	ssize_t (*writev)(struct stream *s, const struct iovec *iov,
 	                  unsigned n);
+
+	/* @return 0; -EAGAIN: still connecting; why it could not. */
+	int (*connected)(struct stream *s);
 
 	/* Call ready() when it can be read and/or written, level-triggered;
 	 * both false: never.  Cheap when nothing changes. */
