@@ -41,6 +41,9 @@ static const uint8_t control_states[] = {
 	[FABRIC_WIRE_FENCE] = INCOMING,
 	[FABRIC_WIRE_FENCED] = OUTGOING,
 	[FABRIC_WIRE_BYE] = OUTGOING | INCOMING,
+	[FABRIC_WIRE_MAP] = INCOMING,
+	[FABRIC_WIRE_MAPPED] = OUTGOING,
+	[FABRIC_WIRE_UNMAP] = OUTGOING,
 };
 
 static void take_control(struct frame_lane *l, const void *body)
@@ -58,6 +61,9 @@ static void take_control(struct frame_lane *l, const void *body)
 
 static bool control_may_come(const struct frame_lane *l)
 {
+	if (l->head.type >= FABRIC_WIRE_MAP &&
+	    l->lane.ops->scheme != FABRIC_VERBS)
+		return false;
 	return l->head.type < ARRAY_LEN(control_states) &&
 	       control_states[l->head.type] & 1u << l->lane.state;
 }
