@@ -22,7 +22,8 @@
  *       - { type: nbd, volume: tank/vm1, unix: /run/vm1.sock }
  *
  * Each section is one method of control/methods.h, each entry the parameters
- * of one call; a size may be written 10G.
+ * of one call; a size may be written 10G.  A peer that has the name of this
+ * node is skipped, so that one file does for all nodes of a cluster.
  *
  *   F1  what is there and equal is left alone;
  *   F2  what is there and different is an error that says what differs:

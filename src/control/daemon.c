@@ -100,9 +100,16 @@ static int make_fast(void *ctx)
 	                   &n->fast, words_of(n));
 }
 
+static void destroy_fast(struct daemon *n, void *arg)
+{
+	(void)arg;
+	fast_destroy(n->fast);
+}
+
+/* Remote drives are closed where their windows live. */
 static void free_fast(void *ctx)
 {
-	fast_destroy(((struct daemon *)ctx)->fast);
+	daemon_on_fabric(ctx, destroy_fast, NULL);
 }
 
 static void *data_thread(void *arg)
@@ -185,6 +192,16 @@ static const struct rpc_binding bindings[] = {
 	{ "export.create", daemon_export_create },
 	{ "export.list", daemon_export_list },
 	{ "export.remove", daemon_export_remove },
+	{ "node.add", daemon_node_add },
+	{ "node.list", daemon_node_list },
+	{ "node.show", daemon_node_show },
+	{ "node.remove", daemon_node_remove },
+	{ "window.create", daemon_window_create },
+	{ "window.grant", daemon_window_grant },
+	{ "window.revoke", daemon_window_revoke },
+	{ "window.list", daemon_window_list },
+	{ "window.remove", daemon_window_remove },
+	{ "doctor", daemon_doctor },
 	{ "daemon.stop", stop_called },
 };
 
@@ -262,10 +279,15 @@ static const struct step steps[] = {
 	{ "make the reactors", make_reactors, free_reactors },
 	{ "watch signals", watch_signals, unwatch_signals },
 	{ "make the hand-off memory", make_handoff, free_handoff },
+	{ "make the windows and the peers", daemon_fabric_make,
+	  daemon_fabric_free },
 	{ "make the fast stack", make_fast, free_fast },
 	{ "start the data threads", start_threads, stop_threads },
+	{ "join windows and peers", daemon_fabric_join, daemon_fabric_leave },
+	{ "listen for other nodes", daemon_fabric_listen, NULL },
 	{ "make the NBD server", make_nbd, NULL },
 	{ "make the control server", make_rpc, free_rpc },
+	{ "serve metrics", daemon_metrics_open, daemon_metrics_close },
 };
 
 int daemon_create(const struct daemon_opts *opts, struct daemon **out,
@@ -281,6 +303,8 @@ int daemon_create(const struct daemon_opts *opts, struct daemon **out,
 	n->opts = opts;
 	n->cores = 1;
 	list_init(&n->exports);
+	list_init(&n->fabric.peers);
+	list_init(&n->fabric.windows);
 	daemon_slow_init(n);
 	err = steps_run(steps, ARRAY_LEN(steps), n, &failed);
 	if (err) {
@@ -335,9 +359,22 @@ int daemon_run(struct daemon *n, struct err *e)
 
 /* -- the end: exports, then the slow stack, then all else ------------------ */
 
+static void end_if_idle(struct daemon *n)
+{
+	if (n->ended && n->n_openings == 0)
+		reactor_stop(n->reactor);
+}
+
 void daemon_slow_stopped(struct daemon *n)
 {
-	reactor_stop(n->reactor);
+	n->ended = true;
+	end_if_idle(n);
+}
+
+void daemon_opening_ended(struct daemon *n)
+{
+	n->n_openings--;
+	end_if_idle(n);
 }
 
 static void exports_stopped(void *arg)

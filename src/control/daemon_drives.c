@@ -37,13 +37,101 @@ static uint32_t role(const struct daemon *n, const struct daemon_drive *d)
 	                       __ATOMIC_ACQUIRE);
 }
 
-/* -- at start ------------------------------------------------------------- */
+/* -- opening ------------------------------------------------------------- */
 
+/*
+ * A drive is opened here, or, where it is another node's window, on the
+ * fabric's reactor, which needs an exchange with that node.  ended() runs
+ * here, with the device or words, and never inside open_drive().
+ */
 struct opening {
 	struct task task;
+	struct remote_open remote;
 	struct daemon *node;
 	struct daemon_drive *drive;
+	struct rpc_call *call; /* drive.add; NULL at start */
+	struct timer retry;    /* at start: the other node may start too */
+	uint64_t since_ns;
+	struct block_device *dev;
+	struct err err;
+	void (*ended)(struct opening *o);
 };
+
+static struct opening *opening_new(struct daemon *n, struct daemon_drive *d,
+                                   void (*ended)(struct opening *o))
+{
+	struct opening *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->node = n;
+	o->drive = d;
+	o->ended = ended;
+	o->since_ns = clock_now_ns();
+	n->n_openings++;
+	return o;
+}
+
+static void opening_free(struct opening *o)
+{
+	struct daemon *n = o->node;
+
+	free(o);
+	daemon_opening_ended(n);
+}
+
+static void opening_ended(struct task *t)
+{
+	struct opening *o = container_of(t, struct opening, task);
+
+	o->ended(o);
+}
+
+static void remote_opened(struct remote_open *r, struct block_device *dev,
+                          const struct err *e)
+{
+	struct opening *o = container_of(r, struct opening, remote);
+
+	o->dev = dev;
+	if (!dev)
+		o->err = *e;
+	task_post(o->node->reactor, &o->task);
+}
+
+static void open_remote(struct task *t)
+{
+	struct opening *o = container_of(t, struct opening, task);
+	struct daemon *n = o->node;
+
+	o->task.run = opening_ended;
+	remote_open(n->fabric.host, n->data[0], o->drive->spec, &o->remote);
+}
+
+static void open_drive(struct opening *o)
+{
+	o->err = (struct err){ 0 };
+	if (remote_named(o->drive->spec)) {
+		o->remote.opened = remote_opened;
+		o->task.run = open_remote;
+		task_post(o->node->data[0], &o->task);
+		return;
+	}
+	drive_open(o->drive->spec, &o->dev, &o->err);
+	o->task.run = opening_ended;
+	task_defer(o->node->reactor, &o->task);
+}
+
+/* -- at start ------------------------------------------------------------- */
+
+/* How long another node may take to start beside this one. */
+#define REMOTE_WAIT_NS (10 * NS_PER_S)
+#define REMOTE_RETRY_NS (200 * NS_PER_MS)
+
+static void one_less(struct daemon *n)
+{
+	if (--n->opening == 0)
+		daemon_drives_opened(n);
+}
 
 static void opened_at_start(struct task *t)
 {
@@ -51,34 +139,62 @@ static void opened_at_start(struct task *t)
 	struct daemon *n = o->node;
 
 	o->drive->open = true;
-	free(o);
-	if (--n->opening == 0)
-		daemon_drives_opened(n);
+	opening_free(o);
+	one_less(n);
 }
 
 /* A drive that is not there is no reason not to start: its pool says what
  * that means. */
-static void open_at_start(struct daemon *n, struct daemon_drive *d)
+static void missing_at_start(struct daemon *n, struct daemon_drive *d,
+                             const char *why)
 {
-	struct opening *o = calloc(1, sizeof(*o));
-	struct block_device *dev;
-	struct err e = { 0 };
 	char words[512];
 
-	if (!o || drive_open(d->spec, &dev, &e)) {
-		snprintf(d->why, sizeof(d->why), "%s",
-		         o ? e.text : "no memory");
-		log_event(LOG_LEVEL_WARN, "a drive cannot be opened",
-		          "drive=%s why=%s", d->name,
-		          log_quote(words, sizeof(words), d->why));
-		free(o);
+	snprintf(d->why, sizeof(d->why), "%s", why);
+	log_event(LOG_LEVEL_WARN, "a drive cannot be opened", "drive=%s why=%s",
+	          d->name, log_quote(words, sizeof(words), d->why));
+	one_less(n);
+}
+
+static void retry_at_start(struct timer *t)
+{
+	open_drive(container_of(t, struct opening, retry));
+}
+
+static bool may_come_yet(const struct opening *o)
+{
+	return remote_named(o->drive->spec) && !o->node->stopping &&
+	       rpc_class_of(o->err.code) != RPC_DENIED &&
+	       clock_now_ns() - o->since_ns < REMOTE_WAIT_NS;
+}
+
+static void ended_at_start(struct opening *o)
+{
+	struct daemon *n = o->node;
+
+	if (o->dev) {
+		o->task.run = opened_at_start;
+		fast_drive_open(n->fast, slot_of(n, o->drive), o->dev,
+		                o->drive->name, &o->task);
 		return;
 	}
-	*o = (struct opening){ .task.run = opened_at_start,
-		               .node = n,
-		               .drive = d };
+	o->retry.fire = retry_at_start;
+	if (may_come_yet(o) &&
+	    timer_start(n->reactor, &o->retry, REMOTE_RETRY_NS) == 0)
+		return;
+	missing_at_start(n, o->drive, o->err.text);
+	opening_free(o);
+}
+
+static void open_at_start(struct daemon *n, struct daemon_drive *d)
+{
+	struct opening *o = opening_new(n, d, ended_at_start);
+
 	n->opening++;
-	fast_drive_open(n->fast, slot_of(n, d), dev, d->name, &o->task);
+	if (o)
+		open_drive(o);
+	else
+		missing_at_start(n, d, "no memory");
 }
 
 void daemon_drives_open(struct daemon *n)
@@ -87,8 +203,7 @@ void daemon_drives_open(struct daemon *n)
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
 		if (n->drive[i].used)
 			open_at_start(n, &n->drive[i]);
-	if (--n->opening == 0)
-		daemon_drives_opened(n);
+	one_less(n);
 }
 
 /* -- as JSON -------------------------------------------------------------- */
@@ -144,7 +259,7 @@ struct json_object *daemon_drives_json(struct daemon *n,
 	struct json_object *out = json_object_new_array();
 
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
-		if (n->drive[i].used)
+		if (n->drive[i].used && !n->drive[i].adding)
 			json_object_array_add(
 				out, drive_json(n, &n->drive[i], words));
 	return out;
@@ -260,14 +375,42 @@ static void added(struct task *t)
 	free(x);
 }
 
+static void give_up(struct opening *o)
+{
+	*o->drive = (struct daemon_drive){ 0 };
+	rpc_fail(o->call, &o->err, RPC_OK);
+	opening_free(o);
+}
+
+static void ended_of_call(struct opening *o)
+{
+	struct daemon *n = o->node;
+	struct errand *x;
+
+	o->drive->adding = false;
+	if (o->dev && (n->stopping || daemon_save(n, &o->err))) {
+		err_set(&o->err, -EAGAIN, "this node is stopping");
+		block_close(o->dev);
+	}
+	if (o->err.code) {
+		give_up(o);
+		return;
+	}
+	x = errand_new(o->call, o->drive);
+	if (!x)
+		abort(); /* what was accepted must be opened */
+	x->task.run = added;
+	fast_drive_open(n->fast, slot_of(n, o->drive), o->dev, o->drive->name,
+	                &x->task);
+	opening_free(o);
+}
+
 void daemon_drive_add(struct rpc_call *call, struct json_object *params)
 {
 	struct daemon *n = rpc_call_ctx(call);
 	const char *name = rpc_string(params, "name");
 	struct daemon_drive *d = find_free(n);
-	struct block_device *dev;
-	struct err e = { 0 };
-	struct errand *x;
+	struct opening *o;
 
 	if (find(n, name)) {
 		daemon_fail(call, -EEXIST,
@@ -280,25 +423,16 @@ void daemon_drive_add(struct rpc_call *call, struct json_object *params)
 		            HANDOFF_DRIVES);
 		return;
 	}
-	x = errand_new(call, d);
-	if (!x)
+	o = opening_new(n, d, ended_of_call);
+	if (!o) {
+		daemon_fail(call, -ENOMEM, "no memory for the call");
 		return;
-	*d = (struct daemon_drive){ .used = true };
+	}
+	*d = (struct daemon_drive){ .used = true, .adding = true };
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	snprintf(d->spec, sizeof(d->spec), "%s", rpc_string(params, "spec"));
-	if (drive_open(d->spec, &dev, &e)) {
-		d->used = false;
-	} else if (daemon_save(n, &e)) {
-		d->used = false;
-		block_close(dev);
-	}
-	if (e.code) {
-		rpc_fail(call, &e, RPC_OK);
-		free(x);
-		return;
-	}
-	x->task.run = added;
-	fast_drive_open(n->fast, slot_of(n, d), dev, d->name, &x->task);
+	o->call = call;
+	open_drive(o);
 }
 
 static struct daemon_drive *named(struct rpc_call *call,
@@ -307,7 +441,7 @@ static struct daemon_drive *named(struct rpc_call *call,
 	const char *name = rpc_string(params, "name");
 	struct daemon_drive *d = find(rpc_call_ctx(call), name);
 
-	if (d && !d->closing)
+	if (d && !d->closing && !d->adding)
 		return d;
 	daemon_fail(call, -ENOENT,
 	            "there is no drive %s; 'causeway drive list' "

@@ -8,9 +8,12 @@
 #include "control/apply.h"
 #include "control/config.h"
 #include "control/methods.h"
+#include "control/state.h"
 #include "core/child.h"
 #include "core/reactor.h"
+#include "drive/remote.h"
 #include "export/nbd.h"
+#include "fabric/auth_key.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "volume/fast/fast.h"
@@ -26,6 +29,7 @@
 /* A drive that the state file lists; its index is its slot. */
 struct daemon_drive {
 	bool used;
+	bool adding;  /* by a call that is not answered yet */
 	bool open;    /* the fast stack has it */
 	bool closing; /* being removed */
 	char name[METHODS_NAME_MAX + 1];
@@ -65,9 +69,24 @@ struct daemon_slow {
 	bool served;       /* it does, and exports have been looked after */
 };
 
+/* Its other files are daemon_fabric.c, daemon_peers.c and daemon_windows.c. */
+struct daemon_fabric {
+	uint8_t id[STATE_ID];
+	uint64_t boot;
+	struct list peers; /* struct state_peer */
+	struct list
+		windows; /* struct state_window; live: struct daemon_window */
+	struct auth_key key;
+	bool has_key;
+	struct window_host *host; /* on data[0], as the next */
+	struct node *node;        /* fabric/node.h */
+};
+
 struct daemon {
 	const struct daemon_opts *opts;
 	char name[METHODS_NAME_MAX + 1];
+	struct daemon_fabric fabric;
+	struct metrics_http *metrics;
 	int dir_fd; /* the locked state folder */
 	unsigned cores;
 	struct reactor *reactor;
@@ -80,7 +99,9 @@ struct daemon {
 	struct rpc_server *rpc;
 	struct daemon_slow slow;
 	struct daemon_drive drive[HANDOFF_DRIVES];
-	unsigned opening; /* drives at start */
+	unsigned opening;    /* drives at start */
+	unsigned n_openings; /* of drives, at start or by a call */
+	bool ended;          /* all but these */
 	struct list exports;
 	unsigned n_exports;
 	struct watch signals;
@@ -114,6 +135,8 @@ void daemon_configure(struct daemon *n);
 void daemon_ready(struct daemon *n);
 /* Begin to end; daemon_run() returns some time later. */
 void daemon_stop(struct daemon *n);
+/* One of n_openings less. */
+void daemon_opening_ended(struct daemon *n);
 
 /* -- daemon_slow.c ----------------------------------------------------------
  */
@@ -153,6 +176,58 @@ const char *daemon_export_of(struct daemon *n, const char *volume);
 void daemon_export_create(struct rpc_call *call, struct json_object *params);
 void daemon_export_list(struct rpc_call *call, struct json_object *params);
 void daemon_export_remove(struct rpc_call *call, struct json_object *params);
+
+/* -- daemon_fabric.c --------------------------------------------------------
+ */
+
+/*
+ * Run something on the reactor that windows and sessions live on, and wait:
+ * for short things that wait for nothing.
+ */
+void daemon_on_fabric(struct daemon *n,
+                      void (*run)(struct daemon *n, void *arg), void *arg);
+
+/* The key, what is listened on, and whether they fit.  @return 0; words. */
+int daemon_fabric_load(struct daemon *n, struct err *e);
+/* Windows and peers as the state file has them; before the threads. */
+int daemon_fabric_make(void *n);
+void daemon_fabric_free(void *n);
+/* While the threads run: windows reach other nodes, and sessions end. */
+int daemon_fabric_join(void *n);
+void daemon_fabric_leave(void *n);
+/* Listen, for other nodes and for processes of this one. */
+int daemon_fabric_listen(void *n);
+
+/* -- daemon_peers.c ---------------------------------------------------------
+ */
+
+/* On the fabric's reactor, or before it runs. */
+int daemon_peer_join(struct daemon *n, struct state_peer *p, struct err *e);
+struct json_object *daemon_peers_json(struct daemon *n);
+void daemon_node_add(struct rpc_call *call, struct json_object *params);
+void daemon_node_list(struct rpc_call *call, struct json_object *params);
+void daemon_node_show(struct rpc_call *call, struct json_object *params);
+void daemon_node_remove(struct rpc_call *call, struct json_object *params);
+
+/* -- daemon_windows.c -------------------------------------------------------
+ */
+
+/* Make the window and its grants; as daemon_peer_join(). */
+void daemon_window_restore(struct daemon *n, struct state_window *w);
+struct json_object *daemon_windows_json(struct daemon *n);
+void daemon_window_create(struct rpc_call *call, struct json_object *params);
+void daemon_window_grant(struct rpc_call *call, struct json_object *params);
+void daemon_window_revoke(struct rpc_call *call, struct json_object *params);
+void daemon_window_list(struct rpc_call *call, struct json_object *params);
+void daemon_window_remove(struct rpc_call *call, struct json_object *params);
+
+/* -- daemon_doctor.c, daemon_metrics.c ----------------------------------------
+ */
+
+void daemon_doctor(struct rpc_call *call, struct json_object *params);
+
+int daemon_metrics_open(void *n);
+void daemon_metrics_close(void *n);
 
 /* -- daemon_status.c --------------------------------------------------------
  */

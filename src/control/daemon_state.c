@@ -72,8 +72,13 @@ static int load_state(struct daemon *n, struct err *e)
 		err = take_drives(n, &s, e);
 	if (!err)
 		err = take_exports(n, &s, e);
-	if (!err)
+	if (!err) {
 		snprintf(n->name, sizeof(n->name), "%s", s.node);
+		memcpy(n->fabric.id, s.id, sizeof(n->fabric.id));
+		n->fabric.boot = s.boot;
+		list_splice(&n->fabric.peers, &s.peers);
+		list_splice(&n->fabric.windows, &s.windows);
+	}
 	state_fini(&s);
 	return err;
 }
@@ -108,13 +113,20 @@ int daemon_save(struct daemon *n, struct err *e)
 	for (unsigned i = 0; i < HANDOFF_DRIVES && !err; i++) {
 		const struct daemon_drive *d = &n->drive[i];
 
-		if (d->used && !d->closing)
+		if (d->used && !d->closing && !d->adding)
 			err = state_add_drive(&s, d->name, d->spec, e);
 	}
 	if (!err)
 		err = give_exports(n, &s, e);
+	memcpy(s.id, n->fabric.id, sizeof(s.id));
+	s.boot = n->fabric.boot;
+	/* Lent for as long as it is written. */
+	list_splice(&s.peers, &n->fabric.peers);
+	list_splice(&s.windows, &n->fabric.windows);
 	if (!err)
 		err = state_save(n->opts->state_dir, &s, e);
+	list_splice(&n->fabric.peers, &s.peers);
+	list_splice(&n->fabric.windows, &s.windows);
 	state_fini(&s);
 	return err;
 }
@@ -139,14 +151,18 @@ int daemon_load(struct daemon *n, struct err *e)
 		err = config_load(n->opts->config, &n->config, e);
 		n->has_config = !err;
 	}
+	if (!err && n->config.node[0])
+		snprintf(n->name, sizeof(n->name), "%s", n->config.node);
+	else if (!err && !n->name[0])
+		default_name(n);
+	if (!err)
+		err = daemon_fabric_load(n, e);
+	if (!err) /* the boot's number, before anybody is told it */
+		err = daemon_save(n, e);
 	if (err) {
 		daemon_unload(n);
 		return err;
 	}
-	if (n->config.node[0])
-		snprintf(n->name, sizeof(n->name), "%s", n->config.node);
-	else if (!n->name[0])
-		default_name(n);
 	n->cores = n->config.cores ? n->config.cores : 1;
 	if (n->cores > DAEMON_CORES_MAX)
 		n->cores = DAEMON_CORES_MAX;
@@ -160,6 +176,11 @@ void daemon_unload(void *ctx)
 
 	while ((node = list_pop(&n->exports)) != NULL)
 		free(list_entry(node, struct daemon_export, link));
+	LIST_FOREACH (link, &n->fabric.peers)
+		state_remove_peer(list_entry(link, struct state_peer, link));
+	LIST_FOREACH (link, &n->fabric.windows)
+		state_remove_window(
+			list_entry(link, struct state_window, link));
 	if (n->has_config)
 		config_fini(&n->config);
 	n->has_config = false;

@@ -70,7 +70,8 @@ static void reply(struct daemon *n, struct rpc_call *call,
 	json_object_object_add(o, "pools", describe_pools(&n->handoff));
 	json_object_object_add(o, "volumes", describe_volumes(&n->handoff));
 	json_object_object_add(o, "exports", daemon_exports_json(n));
-	json_object_object_add(o, "peers", json_object_new_array());
+	json_object_object_add(o, "peers", daemon_peers_json(n));
+	json_object_object_add(o, "windows", daemon_windows_json(n));
 	json_object_object_add(o, "stacks", stacks(n));
 	rpc_reply(call, o);
 }

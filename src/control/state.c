@@ -209,6 +209,8 @@ char *state_format(const struct state *s)
 	char *copied = NULL;
 
 	state_put_text(body, "node", s->node);
+	state_put_id(body, s->id);
+	json_object_object_add(body, "boot", json_object_new_uint64(s->boot));
 	json_object_object_add(body, "drives", drives_json(s));
 	json_object_object_add(body, "exports", exports_json(s));
 	json_object_object_add(body, "peers", state_peers_json(&s->peers));
@@ -361,6 +363,8 @@ static int parse_body(struct json_object *body, intmax_t version,
 	err = parse_drives(drives, s, e);
 	if (!err)
 		err = parse_exports(exports, s, e);
+	if (!err && version > 1)
+		err = state_parse_id(body, s, e);
 	if (!err && version > 1)
 		err = state_parse_peers(peers, &s->peers, e);
 	if (!err && version > 1)

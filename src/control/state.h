@@ -73,8 +73,12 @@ struct state_window {
 	void *live;
 };
 
+#define STATE_ID 16 /* bytes */
+
 struct state {
 	char node[METHODS_NAME_MAX + 1]; /* "" until it has a name */
+	uint8_t id[STATE_ID];            /* zeroes until it has one */
+	uint64_t boot;                   /* starts so far */
 	struct list drives;
 	struct list exports;
 	struct list peers;

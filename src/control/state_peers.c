@@ -152,6 +152,15 @@ static void put_int(struct json_object *o, const char *key, uint64_t value)
 	json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
+void state_put_id(struct json_object *body, const uint8_t id[STATE_ID])
+{
+	char text[2 * STATE_ID + 1];
+
+	for (unsigned i = 0; i < STATE_ID; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	state_put_text(body, "id", text);
+}
+
 struct json_object *state_peers_json(const struct list *peers)
 {
 	struct json_object *list = json_object_new_array();
@@ -277,6 +286,22 @@ static const struct rpc_param grant_rows[] = {
 	NUMBER("bytes_per_s"),
 	NUMBER("ops_per_s"),
 };
+
+int state_parse_id(struct json_object *body, struct state *s, struct err *e)
+{
+	const char *text = rpc_string(body, "id");
+
+	if (!text || strlen(text) != 2 * STATE_ID ||
+	    strspn(text, "0123456789abcdef") != 2 * STATE_ID)
+		return state_damaged(e, "the node's id is none");
+	for (unsigned i = 0; i < STATE_ID; i++) {
+		char byte[3] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		s->id[i] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	s->boot = rpc_size(body, "boot");
+	return 0;
+}
 
 int state_parse_peers(struct json_object *array, struct list *peers,
                       struct err *e)

@@ -13,6 +13,9 @@ int state_damaged(struct err *e, const char *why);
 
 /* -- state_peers.c -------------------------------------------------------- */
 
+void state_put_id(struct json_object *body, const uint8_t id[STATE_ID]);
+/* Id and boot. */
+int state_parse_id(struct json_object *body, struct state *s, struct err *e);
 struct json_object *state_peers_json(const struct list *peers);
 struct json_object *state_windows_json(const struct list *windows);
 int state_parse_peers(struct json_object *array, struct list *peers,

@@ -188,7 +188,7 @@ static void a_missing_file_is_named(void **state)
 }
 
 static const char there[] =
-	"{\"drives\":[{\"name\":\"d1\",\"spec\":\"ram:1G\"},"
+	"{\"node\":\"alpha\",\"drives\":[{\"name\":\"d1\",\"spec\":\"ram:1G\"},"
 	"{\"name\":\"d2\",\"spec\":\"ram:1G\"}],"
 	"\"pools\":[{\"name\":\"tank\",\"drives\":[{\"name\":\"d1\"},"
 	"{\"name\":\"d2\"}]}],"
@@ -229,6 +229,7 @@ static const struct {
 	{ "exports: [{type: nbd, volume: tank/vm1, tcp: \"h:1\", name: x}]",
 	  -EEXIST, "unix:/s, and the file says tcp:h:1" },
 	{ "peers: [{name: beta, addresses: [\"g:1\", \"h:1\"]}]", 0, "" },
+	{ "peers: [{name: alpha, addresses: [\"h:1\"]}]", 0, "" },
 	{ "peers: [{name: gamma, addresses: [\"h:1\"]}]", 1, "" },
 	{ "peers: [{name: beta, addresses: [\"h:1\"]}]", -EEXIST,
 	  "node beta is there already" },

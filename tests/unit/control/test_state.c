@@ -38,6 +38,8 @@ static void fill(struct state *s, unsigned n_drives)
 
 	state_init(s);
 	strcpy(s->node, "alpha");
+	memset(s->id, 0xa5, sizeof(s->id));
+	s->boot = 7;
 	for (unsigned i = 0; i < n_drives; i++) {
 		snprintf(name, sizeof(name), "d%u", i);
 		snprintf(spec, sizeof(spec), "file:/srv/a \"b\"/%u", i);
@@ -92,6 +94,8 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(state_parse(text, strlen(text), &b, NULL), 0);
 	assert_same(&a, &b);
 	assert_string_equal(b.node, "alpha");
+	assert_memory_equal(b.id, a.id, sizeof(b.id));
+	assert_int_equal(b.boot, 7);
 	assert_string_equal(state_find_drive(&b, "d2")->spec,
 	                    "file:/srv/a \"b\"/2");
 	assert_true(state_find_drive(&b, "d1")->failed);
