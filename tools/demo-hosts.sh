@@ -18,10 +18,6 @@ since() {
 	awk -v a="$began" -v b="$(date +%s.%N)" 'BEGIN { printf "%.2f", b - a }'
 }
 
-beta_has_written() { # BYTES
-	[ "$(on alpha --json node show beta | jq .bytes_written)" -gt "$1" ]
-}
-
 hosts alpha beta
 node alpha
 node beta
@@ -30,20 +26,20 @@ wait_for 10 peer_is alpha beta up || fail "beta cannot be reached"
 say "two hosts, a node on each; alpha reaches beta by two links"
 
 for i in 1 2; do
-	on beta window create "disk$i" --size 320M --allow alpha:rw
-	on alpha drive add "near$i" "file:$work/near$i.img,size=320M"
+	on beta window create "disk$i" --size 128M --allow alpha:rw
+	on alpha drive add "near$i" "file:$work/near$i.img,size=128M"
 	on alpha drive add "far$i" "remote:beta/disk$i"
 done >/dev/null
 state=$work/alpha
 cw pool create both near1 near2 far1 far2 >/dev/null
-volume both/files 384M raid5
+volume both/files 160M raid5
 say "a RAID-5 volume over two files of alpha and two windows of beta"
 
-files 384M "$work/in"
+files 160M "$work/in"
 went_in=$(sha256sum <"$work/in")
 nbdcopy --flush "$work/in" "$uri" &
 copy=$!
-wait_for 60 beta_has_written $((64 << 20)) || fail "the copy does not begin"
+wait_for 60 has_written alpha beta $((16 << 20)) || fail "the copy does not begin"
 link_down alpha 0
 kill -0 $copy 2>/dev/null || fail "the copy was over too soon"
 say "in the middle of the copy link 0 is taken down"

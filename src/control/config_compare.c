@@ -85,8 +85,8 @@ static int compare_node(const struct config_call *call,
 
 	if (own && !strcmp(own, name))
 		return 0; /* one file for all nodes */
-	if (!there)
-		return 1;
+	if (!there || !rpc_bool(there, "configured"))
+		return 1; /* it may have come by itself */
 	if (same_strings(call->params, there, "addresses"))
 		return 0;
 	snprintf(what, sizeof(what), "node %s", name);

@@ -53,15 +53,15 @@ hosts() {
 				peer name "net$i" netns "$(space "$2")"
 		else
 			new_space "switch$i"
-			ip -n "$(space "switch$i")" link add br type bridge
-			ip -n "$(space "switch$i")" link set br up
+			ip -n "$(space "switch$i")" link add bridge0 type bridge
+			ip -n "$(space "switch$i")" link set bridge0 up
 		fi
 		for name; do
 			if [ $# != 2 ]; then
 				far=$(space "switch$i")
 				ip -n "$(space "$name")" link add "net$i" \
 					type veth peer name "$name" netns "$far"
-				ip -n "$far" link set "$name" master br up
+				ip -n "$far" link set "$name" master bridge0 up
 			fi
 			ip -n "$(space "$name")" addr add \
 				"$(address "$name" "$i")/24" dev "net$i"
@@ -131,4 +131,9 @@ peer_is() { # NAME PEER STATE
 links_up() { # NAME PEER: how many
 	on "$1" --json node show "$2" |
 		jq '[.links[] | select(.state == "up")] | length'
+}
+
+# has_written NAME PEER BYTES: of the peer's memory, so many at least.
+has_written() {
+	[ "$(on "$1" --json node show "$2" | jq .bytes_written)" -ge "$3" ]
 }

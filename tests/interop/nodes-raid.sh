@@ -40,8 +40,9 @@ files 100M "$work/in"
 
 nbdcopy --flush "$work/in" "$uri" &
 copy=$!
-sleep 0.2
+wait_for 60 has_written alpha beta $((8 << 20)) || fail "no copy"
 link_down alpha 0
+kill -0 $copy 2>/dev/null || fail "the copy was over too soon"
 wait $copy || fail "the copy met an error"
 [ "$(links_up alpha beta)" = 1 ] || fail "$(on alpha node show beta)"
 nbdcopy "$uri" "$work/out"

@@ -196,7 +196,9 @@ static const char there[] =
 	"vm1\",\"size\":4096,\"raid\":\"raid1\"}],"
 	"\"exports\":[{\"name\":\"x\",\"type\":\"nbd\",\"volume\":\"tank/vm1\","
 	"\"address\":\"unix:/s\"}],"
-	"\"peers\":[{\"name\":\"beta\",\"addresses\":[\"h:1\",\"g:1\"]}],"
+	"\"peers\":[{\"name\":\"beta\",\"configured\":true,"
+	"\"addresses\":[\"h:1\",\"g:1\"]},"
+	"{\"name\":\"delta\",\"configured\":false,\"addresses\":[]}],"
 	"\"windows\":[{\"name\":\"w\",\"size\":4096,\"grants\":["
 	"{\"node\":\"beta\",\"rights\":\"ro\"}]}]}";
 
@@ -230,6 +232,7 @@ static const struct {
 	  -EEXIST, "unix:/s, and the file says tcp:h:1" },
 	{ "peers: [{name: beta, addresses: [\"g:1\", \"h:1\"]}]", 0, "" },
 	{ "peers: [{name: alpha, addresses: [\"h:1\"]}]", 0, "" },
+	{ "peers: [{name: delta, addresses: [\"h:1\"]}]", 1, "" },
 	{ "peers: [{name: gamma, addresses: [\"h:1\"]}]", 1, "" },
 	{ "peers: [{name: beta, addresses: [\"h:1\"]}]", -EEXIST,
 	  "node beta is there already" },
