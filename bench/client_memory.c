@@ -21,10 +21,10 @@
 #define MEMORY (8u << 20)
 #define BUFFER (1u << 20)
 
-static pid_t owner;       /* of the memory */
-static uint8_t *mapped;   /* the same pages here, and at the same address */
-static uint8_t *buffer;   /* ours */
-static int feed[2];       /* a socket pair: bytes come from [1] */
+static pid_t owner;     /* of the memory */
+static uint8_t *mapped; /* the same pages here, and at the same address */
+static uint8_t *buffer; /* ours */
+static int feed[2];     /* a socket pair: bytes come from [1] */
 
 static void must(bool good, const char *what)
 {
@@ -117,7 +117,8 @@ int main(int argc, char **argv)
 		double c = measure(out_mapped, n, seconds);
 		double d = measure(out_vm, n, seconds);
 
-		printf("%7zu B: in mapped %8.2f us, process_vm %8.2f us (%.2f); "
+		printf("%7zu B: in mapped %8.2f us, process_vm %8.2f us "
+		       "(%.2f); "
 		       "out mapped %8.2f us, process_vm %8.2f us (%.2f)\n",
 		       n, a, b, b / a, c, d, d / c);
 	}

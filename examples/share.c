@@ -28,7 +28,8 @@
 static void die(struct causeway *c, const char *what, int err)
 {
 	fprintf(stderr, "share: %s: %s%s%s\n", what, strerror(-err),
-	        c && *causeway_error(c) ? ": " : "", c ? causeway_error(c) : "");
+	        c && *causeway_error(c) ? ": " : "",
+	        c ? causeway_error(c) : "");
 	exit(1);
 }
 
@@ -76,8 +77,7 @@ static void lend(struct causeway *c, const char *node, const char *identity)
 	if (err)
 		die(c, "no region", err);
 	memory = causeway_region_data(region);
-	snprintf(memory + TEXT, BYTES - TEXT, "memory of %s",
-	         causeway_node(c));
+	snprintf(memory + TEXT, BYTES - TEXT, "memory of %s", causeway_node(c));
 	all.key = *causeway_region_key(region);
 	err = causeway_grant(c, &all, 1, &o, NULL, line);
 	if (err)

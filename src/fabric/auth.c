@@ -324,27 +324,38 @@ static void on_refused(struct auth *a)
 	}
 }
 
+static const struct {
+	enum auth_type type;
+	enum auth_cause (*handle)(struct auth *a);
+} due[] = {
+	[AUTH_WAIT_HELLO] = { AUTH_HELLO, on_hello },
+	[AUTH_WAIT_CHALLENGE] = { AUTH_CHALLENGE, on_challenge },
+	[AUTH_WAIT_PROOF] = { AUTH_PROOF, on_proof },
+	[AUTH_WAIT_WELCOME] = { AUTH_WELCOME, on_welcome },
+};
+
+/* Length of the message whose header is in a->in; 0: it may not come now. */
+static size_t due_length(const struct auth *a)
+{
+	const struct auth_header *h = (const void *)a->in;
+	size_t length = auth_decode_length(h);
+
+	if (length == 0 || h->type == due[a->state].type)
+		return length;
+	return h->type == AUTH_REFUSED && a->state != AUTH_WAIT_HELLO ? length
+	                                                              : 0;
+}
+
 /* A whole message is in a->in. */
 static void dispatch(struct auth *a)
 {
-	static const struct {
-		enum auth_type type;
-		enum auth_cause (*handle)(struct auth *a);
-	} rows[] = {
-		[AUTH_WAIT_HELLO] = { AUTH_HELLO, on_hello },
-		[AUTH_WAIT_CHALLENGE] = { AUTH_CHALLENGE, on_challenge },
-		[AUTH_WAIT_PROOF] = { AUTH_PROOF, on_proof },
-		[AUTH_WAIT_WELCOME] = { AUTH_WELCOME, on_welcome },
-	};
-	enum auth_type type = auth_decode_type((const void *)a->in);
-	enum auth_cause cause = AUTH_CAUSE_GARBAGE;
+	enum auth_cause cause;
 
-	if (type == AUTH_REFUSED && a->state != AUTH_WAIT_HELLO) {
+	if (auth_decode_type((const void *)a->in) == AUTH_REFUSED) {
 		on_refused(a);
 		return;
 	}
-	if (type == rows[a->state].type)
-		cause = rows[a->state].handle(a);
+	cause = due[a->state].handle(a);
 	if (cause != AUTH_OK)
 		refuse(a, cause);
 }
@@ -377,11 +388,11 @@ size_t auth_feed(struct auth *a, const void *data, size_t length)
 	while (running(a) && !a->out_length && taken < length) {
 		goal = sizeof(struct auth_header);
 		if (a->in_length >= goal)
-			goal = auth_decode_length((const void *)a->in);
+			goal = due_length(a);
 		taken += fill(a, from + taken, length - taken, goal);
 		if (a->in_length < goal)
 			break;
-		goal = auth_decode_length((const void *)a->in);
+		goal = due_length(a);
 		if (goal == 0) {
 			refuse(a, AUTH_CAUSE_GARBAGE);
 		} else if (a->in_length == goal) {
@@ -462,8 +473,9 @@ const char *auth_cause_text(enum auth_cause cause)
 	static const char *const texts[] = {
 		[AUTH_OK] = "nothing",
 		[AUTH_CAUSE_GARBAGE] = "what came is not this protocol",
-		[AUTH_CAUSE_VERSION] = "no version in common: one of the two "
-				       "programs is too old",
+		[AUTH_CAUSE_VERSION] =
+			"no version, or not the options, in common: one of the "
+			"two programs is too old",
 		[AUTH_CAUSE_OPTIONS] = "one side lacks an option that the "
 				       "other requires",
 		[AUTH_CAUSE_METHOD] = "one side is --insecure and the other "

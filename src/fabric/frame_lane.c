@@ -290,6 +290,7 @@ static const struct lane_ops frame_lane_ops[] = {
 	[FABRIC_TLS] = { .scheme = FABRIC_TLS,
 	                 .binding = fl_binding,
 	                 FRAME_LANE_OPS },
+	[FABRIC_VERBS] = { .scheme = FABRIC_VERBS, FRAME_LANE_OPS },
 	[FABRIC_SIM] = { .scheme = FABRIC_SIM, FRAME_LANE_OPS },
 };
 

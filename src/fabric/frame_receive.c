@@ -32,15 +32,12 @@ enum {
 
 /* In which states of the lane a control frame may come. */
 static const uint8_t control_states[] = {
-	[FABRIC_WIRE_AUTH] = GREETING,
-	[FABRIC_WIRE_JOIN] = GREETING,
-	[FABRIC_WIRE_JOINED] = GREETING,
-	[FABRIC_WIRE_REFUSED] = GREETING,
-	[FABRIC_WIRE_PING] = INCOMING,
-	[FABRIC_WIRE_PONG] = OUTGOING,
-	[FABRIC_WIRE_FENCE] = INCOMING,
-	[FABRIC_WIRE_FENCED] = OUTGOING,
-	[FABRIC_WIRE_BYE] = OUTGOING | INCOMING,
+	[FABRIC_WIRE_AUTH] = GREETING,   [FABRIC_WIRE_JOIN] = GREETING,
+	[FABRIC_WIRE_JOINED] = GREETING, [FABRIC_WIRE_REFUSED] = GREETING,
+	[FABRIC_WIRE_PING] = INCOMING,   [FABRIC_WIRE_PONG] = OUTGOING,
+	[FABRIC_WIRE_FENCE] = INCOMING,  [FABRIC_WIRE_FENCED] = OUTGOING,
+	[FABRIC_WIRE_MAP] = INCOMING,    [FABRIC_WIRE_MAPPED] = OUTGOING,
+	[FABRIC_WIRE_UNMAP] = OUTGOING,
 };
 
 static void take_control(struct frame_lane *l, const void *body)
@@ -58,6 +55,9 @@ static void take_control(struct frame_lane *l, const void *body)
 
 static bool control_may_come(const struct frame_lane *l)
 {
+	if (l->head.type >= FABRIC_WIRE_MAP &&
+	    l->lane.ops->scheme != FABRIC_VERBS)
+		return false;
 	return l->head.type < ARRAY_LEN(control_states) &&
 	       control_states[l->head.type] & 1u << l->lane.state;
 }

@@ -72,6 +72,11 @@ struct lane_ops {
 	/* OUTGOING: append to `pending` and send; op->sequence is set. */
 	void (*submit)(struct lane *l, struct fabric_op *op);
 
+	/* Have everything that was not answered in `pending`, before its
+	 * owner takes it from a lane that has not failed, to destroy it.
+	 * NULL: it always is there. */
+	void (*gather)(struct lane *l);
+
 	/* Bytes sent and not acknowledged by the peer's machine; see
 	 * stream_ops.unacknowledged.  Nothing else: progress is seen by its
 	 * fall. */

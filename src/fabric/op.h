@@ -126,6 +126,7 @@ struct fabric_op {
 	uint64_t submitted_ns;
 	enum fabric_status status;
 	bool refused; /* allowed() has said no */
+	bool resent;  /* an earlier lane may have carried it out */
 };
 
 const char *fabric_status_name(enum fabric_status status);

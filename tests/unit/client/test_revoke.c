@@ -3,8 +3,8 @@
  * shows M18: keys are taken back in the middle of transfers.  RACES=100000
  * runs them all (`tools/dev test revoke`); CI runs some.
  */
-#include "../window/rig_bridge.h"
 #include "../test.h"
+#include "../window/rig_bridge.h"
 
 #include "base/base.h"
 #include "base/clock.h"
