@@ -5,6 +5,7 @@
 #define TESTS_UNIT_WINDOW_RIG_BRIDGE_H
 
 #include "core/reactor.h"
+#include "fabric/node.h"
 #include "window/window.h"
 
 #include <pthread.h>
@@ -14,6 +15,9 @@ struct rig_bridge {
 	struct reactor *reactor;
 	pthread_t thread;
 	struct window_host *host;
+	struct node *node; /* NULL: no network */
+	unsigned port;
+	const char *name;
 	char dir[64];
 	char path[96]; /* of the socket */
 	sem_t stopped;
@@ -21,6 +25,13 @@ struct rig_bridge {
 
 void rig_bridge_start(struct rig_bridge *b, const char *node);
 void rig_bridge_stop(struct rig_bridge *b);
+
+/* Listen, with a key that all rigs have. */
+void rig_bridge_network(struct rig_bridge *b, uint8_t id);
+/* `b` gets to know `other` at this port of loopback; the other way round it
+ * is told. */
+void rig_bridge_introduce(struct rig_bridge *b, const struct rig_bridge *other,
+                          unsigned port);
 
 /* Run `fn` on the reactor and wait for its end. */
 void rig_bridge_call(struct rig_bridge *b, void (*fn)(void *ctx), void *ctx);
