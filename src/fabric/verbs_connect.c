@@ -115,7 +115,7 @@ int verbs_stream_grow(struct stream *s, bool pieces)
 	struct verbs_stream *v = verbs_stream_of(s);
 	int err;
 
-	if (v->state != VERBS_UP)
+	if (v->state != VERBS_UP && v->state != VERBS_CONNECTING)
 		return -ENOTCONN;
 	if (pieces && !v->pieces) {
 		v->pieces = map_memory(PIECES);
