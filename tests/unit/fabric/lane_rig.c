@@ -2,6 +2,7 @@
 #include "lane_rig.h"
 
 #include "fabric/tcp.h"
+#include "fabric/tls.h"
 #include "fabric/verbs.h"
 
 #include <stdio.h>
@@ -22,6 +23,25 @@ static bool start_tcp(struct lane_rig *rig)
 static void stop_tcp(struct lane_rig *rig)
 {
 	reactor_destroy(rig->reactor);
+}
+
+static struct auth_key rig_key;
+
+static bool start_tls(struct lane_rig *rig)
+{
+	start_tcp(rig);
+	assert_int_equal(auth_key_derive("0123456789abcdef0123456789abcdef", 32,
+	                                 &rig_key),
+	                 0);
+	assert_int_equal(tls_transport_create(&rig_key, &rig->transport, NULL),
+	                 0);
+	return true;
+}
+
+static void stop_tls(struct lane_rig *rig)
+{
+	tls_transport_destroy(rig->transport);
+	stop_tcp(rig);
 }
 
 static bool start_sim_seeded(struct lane_rig *rig, uint64_t seed)
@@ -88,6 +108,7 @@ const struct lane_transport lane_transports[] = {
 	{ "sim-slow", start_slow_sim, turn_sim, stop_sim, "sim:0", false },
 	{ "tcp", start_tcp, NULL, stop_tcp, "tcp:127.0.0.1:0", false },
 	{ "tcp6", start_tcp, NULL, stop_tcp, "tcp:[::1]:0", false },
+	{ "tls", start_tls, NULL, stop_tls, "tls:127.0.0.1:0", false },
 	/* the target's CPU moves all bytes, or the adapter most of them */
 	{ "verbs-send", start_verbs, NULL, stop_verbs, "verbs:10.77.0.1:0",
 	  false },
@@ -193,7 +214,8 @@ void lane_rig_greet(struct lane_rig *rig, const struct lane_transport *kind)
 		0);
 	own(&rig->out, l);
 	lane_rig_wait(rig, &rig->out.ups, 1);
-	for (unsigned i = 0; !rig->in.lane; i++) {
+	for (unsigned i = 0;
+	     !rig->in.lane || rig->in.lane->state == LANE_CONNECTING; i++) {
 		assert_true(i < TURNS_MAX);
 		lane_rig_turn(rig, 1);
 	}
