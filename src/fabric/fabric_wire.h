@@ -51,7 +51,6 @@ enum fabric_wire_type {
 	FABRIC_WIRE_PONG = 49,
 	FABRIC_WIRE_FENCE = 50,
 	FABRIC_WIRE_FENCED = 51,
-	FABRIC_WIRE_BYE = 52,
 	/* for lanes whose hardware moves the bytes (verbs) */
 	FABRIC_WIRE_MAP = 64,
 	FABRIC_WIRE_MAPPED = 65,

@@ -58,7 +58,6 @@ static const struct rule {
 	[FABRIC_WIRE_PONG] = { IS_SINGLE | HAS_SEQUENCE, 0, 0 },
 	[FABRIC_WIRE_FENCE] = { IS_SINGLE, 8, 8 * FABRIC_WIRE_FENCES },
 	[FABRIC_WIRE_FENCED] = { IS_SINGLE, 8, 8 * FABRIC_WIRE_FENCES },
-	[FABRIC_WIRE_BYE] = { IS_SINGLE, 0, 0 },
 	[FABRIC_WIRE_MAP] = { IS_SINGLE | HAS_SEQUENCE | HAS_KEY | HAS_OFFSET |
 	                              HAS_TOTAL | HAS_STATUS,
 	                      0, FABRIC_WIRE_CONTROL_MAX },

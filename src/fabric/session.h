@@ -20,9 +20,9 @@
  * keep dialling.
  *
  * Suspicion  A lane on which something is outstanding and nothing moved for
- *            half of deadline_ms gets a PING, and so does one lane of each
- *            other link.  At deadline_ms, if another lane has answered and
- *            this one still has not moved, it is dead: it is closed here,
+ *            half of deadline_ms gets a PING, and so do all others.  At
+ *            deadline_ms, if another lane has answered and this one still
+ *            has not moved, it is dead: it is closed here,
  *            FENCE is sent on a live lane, and when the peer has confirmed
  *            that it closed its end, the unanswered operations are sent
  *            again, elsewhere, with their old sequence numbers.  If nothing
