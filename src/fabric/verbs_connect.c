@@ -133,9 +133,9 @@ int verbs_stream_grow(struct stream *s, bool pieces)
 	return err;
 }
 
-void verbs_stream_heard(struct stream *s, uint64_t *ns)
+void verbs_stream_count(struct stream *s, struct lane *l)
 {
-	verbs_stream_of(s)->heard_ns = ns;
+	verbs_stream_of(s)->lane = l;
 }
 
 void *verbs_stream_piece(struct stream *s, unsigned i)
