@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib-hosts.sh"
 need nbdcopy
 
+need tc
 hosts alpha beta gamma
 # Three hosts from one file.
 cat >"$work/all.yaml" <<END
@@ -38,6 +39,7 @@ cw pool create tank beta1 beta2 gamma1 gamma2 own
 volume tank/home 128M raid5
 files 100M "$work/in"
 
+shape alpha 300
 nbdcopy --flush "$work/in" "$uri" &
 copy=$!
 wait_for 60 has_written alpha beta $((8 << 20)) || fail "no copy"
