@@ -63,6 +63,8 @@ on beta window list --peers | grep -q 'spare.*alpha.*rw' ||
 [ "$(key beta other alpha bytes_written)" -eq $((32 << 20)) ]
 [ "$(key beta spare alpha reads)" -gt 0 ]
 
+on alpha top --count 1 | grep -q '^beta .*up' || fail "$(on alpha top --count 1)"
+
 # Rights: the key of a grant allows no more.
 on beta window grant spare alpha:ro
 refused 5 'allowed|denied|may not' alpha window put beta/spare <"$work/in"
