@@ -12,6 +12,7 @@ hosts alpha beta gamma
 # Three hosts from one file.
 cat >"$work/all.yaml" <<END
 cluster_key: $work/key
+cores: 2
 listen: ["*:$port"]
 peers:
 $(for name in alpha beta gamma; do
