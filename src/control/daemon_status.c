@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "control/describe.h"
@@ -12,7 +12,7 @@
 struct asking {
 	struct rpc_request request;
 	struct rpc_call *call;
-	struct node *node;
+	struct daemon *node;
 };
 
 static struct json_object *process(const char *role, pid_t pid,
@@ -27,11 +27,11 @@ static struct json_object *process(const char *role, pid_t pid,
 	return o;
 }
 
-static struct json_object *processes(struct node *n, bool answers)
+static struct json_object *processes(struct daemon *n, bool answers)
 {
 	struct json_object *out = json_object_new_array();
 	struct json_object *slow;
-	const char *state = node_slow_state(n);
+	const char *state = daemon_slow_state(n);
 
 	json_object_array_add(out, process("fast", getpid(), "running"));
 	if (!answers && !strcmp(state, "running"))
@@ -42,7 +42,7 @@ static struct json_object *processes(struct node *n, bool answers)
 	return out;
 }
 
-static struct json_object *stacks(struct node *n)
+static struct json_object *stacks(struct daemon *n)
 {
 	struct json_object *o = json_object_new_object();
 	struct fast_stats s;
@@ -58,7 +58,7 @@ static struct json_object *stacks(struct node *n)
 	return o;
 }
 
-static void reply(struct node *n, struct rpc_call *call,
+static void reply(struct daemon *n, struct rpc_call *call,
                   struct json_object *words)
 {
 	struct json_object *o = json_object_new_object();
@@ -66,11 +66,12 @@ static void reply(struct node *n, struct rpc_call *call,
 	describe_string(o, "version", n->opts->version);
 	describe_string(o, "node", n->name);
 	json_object_object_add(o, "processes", processes(n, words != NULL));
-	json_object_object_add(o, "drives", node_drives_json(n, words));
+	json_object_object_add(o, "drives", daemon_drives_json(n, words));
 	json_object_object_add(o, "pools", describe_pools(&n->handoff));
 	json_object_object_add(o, "volumes", describe_volumes(&n->handoff));
-	json_object_object_add(o, "exports", node_exports_json(n));
-	json_object_object_add(o, "peers", json_object_new_array());
+	json_object_object_add(o, "exports", daemon_exports_json(n));
+	json_object_object_add(o, "peers", daemon_peers_json(n));
+	json_object_object_add(o, "windows", daemon_windows_json(n));
 	json_object_object_add(o, "stacks", stacks(n));
 	rpc_reply(call, o);
 }
@@ -83,13 +84,13 @@ static void answered(struct rpc_request *q, const struct rpc_outcome *outcome)
 	free(a);
 }
 
-void node_status(struct rpc_call *call, struct json_object *params)
+void daemon_status(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	struct asking *a = calloc(1, sizeof(*a));
 
 	(void)params;
-	if (a && n->slow.client && node_slow_serves(n)) {
+	if (a && n->slow.client && daemon_slow_serves(n)) {
 		a->call = call;
 		a->node = n;
 		a->request.done = answered;

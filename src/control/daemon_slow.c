@@ -8,7 +8,7 @@
  * clears the rings (DETACHING); a start that comes too early is refused and
  * tried again by core/child.
  */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "core/log.h"
@@ -23,20 +23,20 @@
 
 static char *const slow_argv[] = { "causewayd", "--slow", NULL };
 
-bool node_slow_serves(const struct node *n)
+bool daemon_slow_serves(const struct daemon *n)
 {
-	return n->slow.step == NODE_SLOW_RUNNING &&
+	return n->slow.step == DAEMON_SLOW_RUNNING &&
 	       __atomic_load_n(&n->handoff.header->slow_state,
 	                       __ATOMIC_ACQUIRE) == HANDOFF_SERVING;
 }
 
-const char *node_slow_state(const struct node *n)
+const char *daemon_slow_state(const struct daemon *n)
 {
-	if (n->slow.step == NODE_SLOW_STOPPED)
+	if (n->slow.step == DAEMON_SLOW_STOPPED)
 		return "stopped";
-	if (n->slow.step != NODE_SLOW_RUNNING)
+	if (n->slow.step != DAEMON_SLOW_RUNNING)
 		return "restarting";
-	return node_slow_serves(n) ? "running" : "starting";
+	return daemon_slow_serves(n) ? "running" : "starting";
 }
 
 /* -- one life ------------------------------------------------------------- */
@@ -48,11 +48,11 @@ static void closed(void *ctx)
 
 static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
 {
-	struct node_slow *slow = container_of(c, struct node_slow, child);
-	struct node *n = container_of(slow, struct node, slow);
+	struct daemon_slow *slow = container_of(c, struct daemon_slow, child);
+	struct daemon *n = container_of(slow, struct daemon, slow);
 	int pair[2], err;
 
-	if (slow->step != NODE_SLOW_READY)
+	if (slow->step != DAEMON_SLOW_READY)
 		return -EAGAIN;
 	if (slow->call_fd >= 0)
 		close(slow->call_fd);
@@ -68,7 +68,7 @@ static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
 		return err;
 	}
 	slow->call_fd = pair[1];
-	slow->step = NODE_SLOW_RUNNING;
+	slow->step = DAEMON_SLOW_RUNNING;
 	slow->served = false;
 	fds[0] = pair[1];
 	fds[1] = n->handoff.fd;
@@ -82,52 +82,54 @@ static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
 /* Drives and exports that came while it was away become its business. */
 static void look(struct timer *t)
 {
-	struct node_slow *slow = container_of(t, struct node_slow, look);
-	struct node *n = container_of(slow, struct node, slow);
+	struct daemon_slow *slow = container_of(t, struct daemon_slow, look);
+	struct daemon *n = container_of(slow, struct daemon, slow);
 
 	if (slow->call_fd >= 0) { /* the child has its copy by now */
 		close(slow->call_fd);
 		slow->call_fd = -1;
 	}
-	if (slow->served || slow->step != NODE_SLOW_RUNNING || n->stopping)
+	if (slow->served || slow->step != DAEMON_SLOW_RUNNING || n->stopping)
 		return;
-	if (!node_slow_serves(n)) {
+	if (!daemon_slow_serves(n)) {
 		timer_start(n->reactor, t, LOOK_NS);
 		return;
 	}
 	slow->served = true;
 	log_event(LOG_LEVEL_INFO, "the slow stack serves", "pid=%d starts=%u",
 	          (int)slow->child.pid, slow->child.starts);
-	node_exports_start(n);
-	node_configure(n);
+	daemon_exports_start(n);
+	daemon_configure(n);
 }
 
 static void attached(struct task *t)
 {
-	struct node_slow *slow = container_of(t, struct node_slow, attached);
-	struct node *n = container_of(slow, struct node, slow);
+	struct daemon_slow *slow =
+		container_of(t, struct daemon_slow, attached);
+	struct daemon *n = container_of(slow, struct daemon, slow);
 	struct err e = { 0 };
 
 	if (n->stopping)
 		return;
-	slow->step = NODE_SLOW_READY;
+	slow->step = DAEMON_SLOW_READY;
 	if (slow->child.state != CHILD_STOPPED)
 		return; /* core/child tries again by itself */
 	if (child_start(n->reactor, &slow->child, &e)) {
 		n->exit_code = e.code;
 		n->exit_err = e;
-		node_stop(n);
+		daemon_stop(n);
 	}
 }
 
 static void detached(struct task *t)
 {
-	struct node_slow *slow = container_of(t, struct node_slow, detached);
-	struct node *n = container_of(slow, struct node, slow);
+	struct daemon_slow *slow =
+		container_of(t, struct daemon_slow, detached);
+	struct daemon *n = container_of(slow, struct daemon, slow);
 
 	if (n->stopping) {
-		slow->step = NODE_SLOW_STOPPED;
-		node_slow_stopped(n);
+		slow->step = DAEMON_SLOW_STOPPED;
+		daemon_slow_stopped(n);
 		return;
 	}
 	fast_slow_attach(n->fast, &slow->attached);
@@ -135,18 +137,18 @@ static void detached(struct task *t)
 
 static void died(struct child *c, int status)
 {
-	struct node_slow *slow = container_of(c, struct node_slow, child);
-	struct node *n = container_of(slow, struct node, slow);
+	struct daemon_slow *slow = container_of(c, struct daemon_slow, child);
+	struct daemon *n = container_of(slow, struct daemon, slow);
 
 	log_event(LOG_LEVEL_WARN, "the slow stack has died", "status=%d",
 	          status);
-	slow->step = NODE_SLOW_DETACHING;
+	slow->step = DAEMON_SLOW_DETACHING;
 	fast_slow_detach(n->fast, &slow->detached);
 }
 
-void node_slow_init(struct node *n)
+void daemon_slow_init(struct daemon *n)
 {
-	n->slow = (struct node_slow){
+	n->slow = (struct daemon_slow){
 		.child = { .argv = slow_argv,
 		           .name = "the slow stack",
 		           .prepare = prepare,
@@ -158,7 +160,7 @@ void node_slow_init(struct node *n)
 	};
 }
 
-void node_slow_start(struct node *n)
+void daemon_slow_start(struct daemon *n)
 {
 	fast_slow_attach(n->fast, &n->slow.attached);
 }
@@ -167,12 +169,12 @@ void node_slow_start(struct node *n)
 
 struct farewell {
 	struct rpc_request request;
-	struct node *node;
+	struct daemon *node;
 };
 
-static void end_process(struct node *n)
+static void end_process(struct daemon *n)
 {
-	struct node_slow *slow = &n->slow;
+	struct daemon_slow *slow = &n->slow;
 
 	timer_stop(n->reactor, &slow->look);
 	child_stop(&slow->child, STOP_GRACE_MS);
@@ -181,16 +183,16 @@ static void end_process(struct node *n)
 	if (slow->call_fd >= 0)
 		close(slow->call_fd);
 	slow->call_fd = -1;
-	if (slow->step == NODE_SLOW_DETACHING)
+	if (slow->step == DAEMON_SLOW_DETACHING)
 		return; /* detached() goes on */
-	slow->step = NODE_SLOW_DETACHING;
+	slow->step = DAEMON_SLOW_DETACHING;
 	fast_slow_detach(n->fast, &slow->detached);
 }
 
 static void quiesced(struct rpc_request *q, const struct rpc_outcome *outcome)
 {
 	struct farewell *f = container_of(q, struct farewell, request);
-	struct node *n = f->node;
+	struct daemon *n = f->node;
 
 	if (outcome->error)
 		log_event(LOG_LEVEL_WARN, "the slow stack could not end well",
@@ -200,11 +202,11 @@ static void quiesced(struct rpc_request *q, const struct rpc_outcome *outcome)
 		end_process(n);
 }
 
-void node_slow_stop(struct node *n)
+void daemon_slow_stop(struct daemon *n)
 {
 	struct farewell *f = NULL;
 
-	if (node_slow_serves(n) && n->slow.client)
+	if (daemon_slow_serves(n) && n->slow.client)
 		f = calloc(1, sizeof(*f));
 	if (!f) {
 		end_process(n);

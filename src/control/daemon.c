@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "control/state.h"
@@ -18,7 +18,7 @@
 #define URING_DEPTH 256
 #define STOP_DEADLINE_MS 5000
 
-void node_fail(struct rpc_call *call, int code, const char *fmt, ...)
+void daemon_fail(struct rpc_call *call, int code, const char *fmt, ...)
 {
 	struct err e = { 0 };
 	char text[sizeof(e.text)];
@@ -33,26 +33,26 @@ void node_fail(struct rpc_call *call, int code, const char *fmt, ...)
 
 /* -- start: a table of steps ----------------------------------------------- */
 
-static struct err *words_of(struct node *n)
+static struct err *words_of(struct daemon *n)
 {
 	return &n->exit_err;
 }
 
 static int open_folder(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	return state_lock(n->opts->state_dir, &n->dir_fd, words_of(n));
 }
 
 static void close_folder(void *ctx)
 {
-	close(((struct node *)ctx)->dir_fd);
+	close(((struct daemon *)ctx)->dir_fd);
 }
 
 static int make_reactors(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 	const struct reactor_opts control = { .name = "control" };
 	const struct reactor_opts data = { .name = "data",
 		                           .spin_max_us = SPIN_MAX_US,
@@ -69,7 +69,7 @@ static int make_reactors(void *ctx)
 
 static void free_reactors(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	for (unsigned i = 0; i < n->cores; i++)
 		reactor_destroy(n->data[i]);
@@ -79,7 +79,7 @@ static void free_reactors(void *ctx)
 
 static int make_handoff(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	return handoff_create(n->cores, HANDOFF_TABLE_ENTRIES, &n->handoff,
 	                      words_of(n));
@@ -87,12 +87,12 @@ static int make_handoff(void *ctx)
 
 static void free_handoff(void *ctx)
 {
-	handoff_detach(&((struct node *)ctx)->handoff);
+	handoff_detach(&((struct daemon *)ctx)->handoff);
 }
 
 static int make_fast(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	return fast_create(&(struct fast_opts){ .handoff = &n->handoff,
 	                                        .reactors = n->data,
@@ -100,9 +100,16 @@ static int make_fast(void *ctx)
 	                   &n->fast, words_of(n));
 }
 
+static void destroy_fast(struct daemon *n, void *arg)
+{
+	(void)arg;
+	fast_destroy(n->fast);
+}
+
+/* Remote drives are closed where their windows live. */
 static void free_fast(void *ctx)
 {
-	fast_destroy(((struct node *)ctx)->fast);
+	daemon_on_fabric(ctx, destroy_fast, NULL);
 }
 
 static void *data_thread(void *arg)
@@ -113,7 +120,7 @@ static void *data_thread(void *arg)
 
 static void stop_threads(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	while (n->n_threads > 0) {
 		n->n_threads--;
@@ -124,7 +131,7 @@ static void stop_threads(void *ctx)
 
 static int start_threads(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	for (; n->n_threads < n->cores; n->n_threads++) {
 		int err = pthread_create(&n->thread[n->n_threads], NULL,
@@ -142,7 +149,7 @@ static int start_threads(void *ctx)
 
 static int make_nbd(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	return nbd_server_create(
 		&(struct nbd_server_opts){ .home = n->reactor,
@@ -153,44 +160,54 @@ static int make_nbd(void *ctx)
 
 static void forward(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	const char *exported = NULL;
 
 	if (!strcmp(rpc_call_method(call), "volume.delete"))
-		exported = node_export_of(n, rpc_string(params, "volume"));
+		exported = daemon_export_of(n, rpc_string(params, "volume"));
 	if (exported)
-		node_fail(call, -EBUSY,
-		          "volume %s is served by export %s; "
-		          "remove that first with 'causeway "
-		          "export remove %s'",
-		          rpc_string(params, "volume"), exported, exported);
+		daemon_fail(call, -EBUSY,
+		            "volume %s is served by export %s; "
+		            "remove that first with 'causeway "
+		            "export remove %s'",
+		            rpc_string(params, "volume"), exported, exported);
 	else
 		rpc_forward(call, n->slow.client, "the slow stack",
-		            NODE_SLOW_TIMEOUT_NS);
+		            DAEMON_SLOW_TIMEOUT_NS);
 }
 
 static void stop_called(struct rpc_call *call, struct json_object *params)
 {
 	(void)params;
 	rpc_reply(call, NULL);
-	node_stop(rpc_call_ctx(call));
+	daemon_stop(rpc_call_ctx(call));
 }
 
 static const struct rpc_binding bindings[] = {
-	{ "status", node_status },
-	{ "drive.add", node_drive_add },
-	{ "drive.list", node_drive_list },
-	{ "drive.remove", node_drive_remove },
-	{ "drive.fail", node_drive_fail },
-	{ "export.create", node_export_create },
-	{ "export.list", node_export_list },
-	{ "export.remove", node_export_remove },
+	{ "status", daemon_status },
+	{ "drive.add", daemon_drive_add },
+	{ "drive.list", daemon_drive_list },
+	{ "drive.remove", daemon_drive_remove },
+	{ "drive.fail", daemon_drive_fail },
+	{ "export.create", daemon_export_create },
+	{ "export.list", daemon_export_list },
+	{ "export.remove", daemon_export_remove },
+	{ "node.add", daemon_node_add },
+	{ "node.list", daemon_node_list },
+	{ "node.show", daemon_node_show },
+	{ "node.remove", daemon_node_remove },
+	{ "window.create", daemon_window_create },
+	{ "window.grant", daemon_window_grant },
+	{ "window.revoke", daemon_window_revoke },
+	{ "window.list", daemon_window_list },
+	{ "window.remove", daemon_window_remove },
+	{ "doctor", daemon_doctor },
 	{ "daemon.stop", stop_called },
 };
 
 static int make_rpc(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 	const struct rpc_service services[] = {
 		{ .methods = methods_fast,
 		  .n_methods = methods_fast_count,
@@ -209,22 +226,22 @@ static int make_rpc(void *ctx)
 
 static void free_rpc(void *ctx)
 {
-	rpc_server_destroy(((struct node *)ctx)->rpc);
+	rpc_server_destroy(((struct daemon *)ctx)->rpc);
 }
 
 static void signalled(struct watch *w, uint32_t events)
 {
-	struct node *n = container_of(w, struct node, signals);
+	struct daemon *n = container_of(w, struct daemon, signals);
 	struct signalfd_siginfo info;
 
 	(void)events;
 	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
-		node_stop(n);
+		daemon_stop(n);
 }
 
 static int watch_signals(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -244,7 +261,7 @@ static int watch_signals(void *ctx)
 
 static void unwatch_signals(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	watch_stop(n->reactor, &n->signals);
 	close(n->signals.fd);
@@ -252,25 +269,31 @@ static void unwatch_signals(void *ctx)
 
 static int load_state(void *ctx)
 {
-	return node_load(ctx, words_of(ctx));
+	return daemon_load(ctx, words_of(ctx));
 }
 
 /* Signals are blocked before the threads start, which inherit the mask. */
 static const struct step steps[] = {
 	{ "open the state folder", open_folder, close_folder },
-	{ "load the state and the configuration", load_state, node_unload },
+	{ "load the state and the configuration", load_state, daemon_unload },
 	{ "make the reactors", make_reactors, free_reactors },
 	{ "watch signals", watch_signals, unwatch_signals },
 	{ "make the hand-off memory", make_handoff, free_handoff },
+	{ "make the windows and the peers", daemon_fabric_make,
+	  daemon_fabric_free },
 	{ "make the fast stack", make_fast, free_fast },
 	{ "start the data threads", start_threads, stop_threads },
+	{ "join windows and peers", daemon_fabric_join, daemon_fabric_leave },
+	{ "listen for other nodes", daemon_fabric_listen, NULL },
 	{ "make the NBD server", make_nbd, NULL },
 	{ "make the control server", make_rpc, free_rpc },
+	{ "serve metrics", daemon_metrics_open, daemon_metrics_close },
 };
 
-int node_create(const struct node_opts *opts, struct node **out, struct err *e)
+int daemon_create(const struct daemon_opts *opts, struct daemon **out,
+                  struct err *e)
 {
-	struct node *n = calloc(1, sizeof(*n));
+	struct daemon *n = calloc(1, sizeof(*n));
 	const char *failed = NULL;
 	int err;
 
@@ -280,7 +303,9 @@ int node_create(const struct node_opts *opts, struct node **out, struct err *e)
 	n->opts = opts;
 	n->cores = 1;
 	list_init(&n->exports);
-	node_slow_init(n);
+	list_init(&n->fabric.peers);
+	list_init(&n->fabric.windows);
+	daemon_slow_init(n);
 	err = steps_run(steps, ARRAY_LEN(steps), n, &failed);
 	if (err) {
 		err_set(e, err, "%s",
@@ -294,13 +319,13 @@ int node_create(const struct node_opts *opts, struct node **out, struct err *e)
 
 /* -- running -------------------------------------------------------------- */
 
-void node_drives_opened(struct node *n)
+void daemon_drives_opened(struct daemon *n)
 {
 	if (!n->stopping)
-		node_slow_start(n);
+		daemon_slow_start(n);
 }
 
-void node_ready(struct node *n)
+void daemon_ready(struct daemon *n)
 {
 	static const char line[] = "ready\n";
 
@@ -315,7 +340,7 @@ void node_ready(struct node *n)
 	close(n->opts->ready_fd);
 }
 
-int node_run(struct node *n, struct err *e)
+int daemon_run(struct daemon *n, struct err *e)
 {
 	char path[4096];
 	int err;
@@ -323,9 +348,9 @@ int node_run(struct node *n, struct err *e)
 	snprintf(path, sizeof(path), "%s/control.sock", n->opts->state_dir);
 	err = rpc_server_listen(n->rpc, path, e);
 	if (!err)
-		node_drives_open(n);
+		daemon_drives_open(n);
 	else
-		node_stop(n);
+		daemon_stop(n);
 	reactor_run(n->reactor);
 	if (!err && n->exit_code)
 		err = err_set(e, n->exit_code, "%s", n->exit_err.text);
@@ -334,27 +359,40 @@ int node_run(struct node *n, struct err *e)
 
 /* -- the end: exports, then the slow stack, then all else ------------------ */
 
-void node_slow_stopped(struct node *n)
+static void end_if_idle(struct daemon *n)
 {
-	reactor_stop(n->reactor);
+	if (n->ended && n->n_openings == 0)
+		reactor_stop(n->reactor);
+}
+
+void daemon_slow_stopped(struct daemon *n)
+{
+	n->ended = true;
+	end_if_idle(n);
+}
+
+void daemon_opening_ended(struct daemon *n)
+{
+	n->n_openings--;
+	end_if_idle(n);
 }
 
 static void exports_stopped(void *arg)
 {
-	struct node *n = arg;
+	struct daemon *n = arg;
 
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		block_close(x->device);
 		list_remove(&x->link);
 		free(x);
 	}
-	node_slow_stop(n);
+	daemon_slow_stop(n);
 }
 
-void node_stop(struct node *n)
+void daemon_stop(struct daemon *n)
 {
 	if (n->stopping)
 		return;
@@ -362,11 +400,11 @@ void node_stop(struct node *n)
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
 	apply_cancel(n->apply);
 	n->apply = NULL;
-	node_exports_leave(n);
+	daemon_exports_leave(n);
 	nbd_server_stop(n->nbd, STOP_DEADLINE_MS, exports_stopped, n);
 }
 
-void node_destroy(struct node *n)
+void daemon_destroy(struct daemon *n)
 {
 	if (!n)
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "control/describe.h"
@@ -25,7 +25,7 @@ static int extents(void *arg, uint64_t offset, uint64_t length,
 	return (int)n;
 }
 
-static int start(struct node *n, struct node_export *x, struct err *e)
+static int start(struct daemon *n, struct daemon_export *x, struct err *e)
 {
 	const struct nbd_address at = { x->kind, x->address };
 	struct nbd_export_info info = { .name = x->volume, .extents = extents };
@@ -43,11 +43,11 @@ static int start(struct node *n, struct node_export *x, struct err *e)
 	return err;
 }
 
-void node_exports_start(struct node *n)
+void daemon_exports_start(struct daemon *n)
 {
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 		struct err e = { 0 };
 		char words[512];
 
@@ -63,11 +63,11 @@ void node_exports_start(struct node *n)
 	}
 }
 
-void node_exports_leave(struct node *n)
+void daemon_exports_leave(struct daemon *n)
 {
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		x->gone = true;
 		x->nbd = NULL; /* it ends with its last client */
@@ -82,7 +82,7 @@ static const char *const op_names[NBD_OPS] = {
 	[NBD_OP_WRITE_ZEROES] = "zero", [NBD_OP_BLOCK_STATUS] = "block_status",
 };
 
-static void add_stats(struct json_object *o, const struct node_export *x)
+static void add_stats(struct json_object *o, const struct daemon_export *x)
 {
 	static struct nbd_export_stats stats; /* large; control thread only */
 	struct json_object *ops = json_object_new_object();
@@ -105,10 +105,10 @@ static void add_stats(struct json_object *o, const struct node_export *x)
 	json_object_object_add(o, "ops", ops);
 }
 
-static struct json_object *export_json(const struct node_export *x)
+static struct json_object *export_json(const struct daemon_export *x)
 {
 	struct json_object *o = json_object_new_object();
-	char address[NODE_ADDRESS_MAX + 16];
+	char address[DAEMON_ADDRESS_MAX + 16];
 	const char *colon = strrchr(x->address, ':');
 
 	if (x->kind == NBD_UNIX)
@@ -129,13 +129,13 @@ static struct json_object *export_json(const struct node_export *x)
 	return o;
 }
 
-struct json_object *node_exports_json(struct node *n)
+struct json_object *daemon_exports_json(struct daemon *n)
 {
 	struct json_object *out = json_object_new_array();
 
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		if (!x->gone)
 			json_object_array_add(out, export_json(x));
@@ -143,23 +143,23 @@ struct json_object *node_exports_json(struct node *n)
 	return out;
 }
 
-void node_export_list(struct rpc_call *call, struct json_object *params)
+void daemon_export_list(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	struct json_object *o = json_object_new_object();
 
 	(void)params;
-	json_object_object_add(o, "exports", node_exports_json(n));
+	json_object_object_add(o, "exports", daemon_exports_json(n));
 	rpc_reply(call, o);
 }
 
 /* -- create --------------------------------------------------------------- */
 
-static struct node_export *find(struct node *n, const char *name)
+static struct daemon_export *find(struct daemon *n, const char *name)
 {
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		if (!strcmp(x->name, name))
 			return x;
@@ -167,11 +167,11 @@ static struct node_export *find(struct node *n, const char *name)
 	return NULL;
 }
 
-const char *node_export_of(struct node *n, const char *volume)
+const char *daemon_export_of(struct daemon *n, const char *volume)
 {
 	LIST_FOREACH (node, &n->exports) {
-		struct node_export *x =
-			list_entry(node, struct node_export, link);
+		struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		if (!x->gone && !strcmp(x->volume, volume))
 			return x->name;
@@ -179,7 +179,7 @@ const char *node_export_of(struct node *n, const char *volume)
 	return NULL;
 }
 
-static void free_name(struct node *n, char *out, size_t size)
+static void free_name(struct daemon *n, char *out, size_t size)
 {
 	for (unsigned i = 1;; i++) {
 		snprintf(out, size, "nbd%u", i);
@@ -188,10 +188,10 @@ static void free_name(struct node *n, char *out, size_t size)
 	}
 }
 
-static struct node_export *export_new(struct node *n,
-                                      struct json_object *params)
+static struct daemon_export *export_new(struct daemon *n,
+                                        struct json_object *params)
 {
-	struct node_export *x = calloc(1, sizeof(*x));
+	struct daemon_export *x = calloc(1, sizeof(*x));
 	bool is_unix = rpc_has(params, "unix");
 
 	if (!x)
@@ -212,33 +212,34 @@ static struct node_export *export_new(struct node *n,
 
 static void removed(void *arg);
 
-void node_export_create(struct rpc_call *call, struct json_object *params)
+void daemon_export_create(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
-	struct node_export *x;
+	struct daemon *n = rpc_call_ctx(call);
+	struct daemon_export *x;
 	struct err e = { 0 };
 
 	if (n->stopping) {
-		node_fail(call, -EAGAIN, "this node is stopping");
+		daemon_fail(call, -EAGAIN, "this node is stopping");
 		return;
 	}
-	if (n->n_exports == NODE_EXPORTS_MAX) {
-		node_fail(call, -ENOSPC,
-		          "%u exports are the most a node has; "
-		          "remove one with 'causeway export "
-		          "remove NAME'",
-		          NODE_EXPORTS_MAX);
+	if (n->n_exports == DAEMON_EXPORTS_MAX) {
+		daemon_fail(call, -ENOSPC,
+		            "%u exports are the most a node has; "
+		            "remove one with 'causeway export "
+		            "remove NAME'",
+		            DAEMON_EXPORTS_MAX);
 		return;
 	}
 	if (rpc_has(params, "name") && find(n, rpc_string(params, "name"))) {
-		node_fail(call, -EEXIST,
-		          "there is an export %s already; choose another name",
-		          rpc_string(params, "name"));
+		daemon_fail(
+			call, -EEXIST,
+			"there is an export %s already; choose another name",
+			rpc_string(params, "name"));
 		return;
 	}
 	x = export_new(n, params);
 	if (!x) {
-		node_fail(call, -ENOMEM, "no memory for one more export");
+		daemon_fail(call, -ENOMEM, "no memory for one more export");
 		return;
 	}
 	if (start(n, x, &e)) {
@@ -248,7 +249,7 @@ void node_export_create(struct rpc_call *call, struct json_object *params)
 	}
 	list_append(&n->exports, &x->link);
 	n->n_exports++;
-	if (node_save(n, &e)) {
+	if (daemon_save(n, &e)) {
 		x->gone = true;
 		nbd_export_remove(x->nbd, 0, removed, x);
 		rpc_fail(call, &e, RPC_OK);
@@ -261,7 +262,7 @@ void node_export_create(struct rpc_call *call, struct json_object *params)
 
 static void removed(void *arg)
 {
-	struct node_export *x = arg;
+	struct daemon_export *x = arg;
 
 	block_close(x->device);
 	list_remove(&x->link);
@@ -271,22 +272,22 @@ static void removed(void *arg)
 	free(x);
 }
 
-void node_export_remove(struct rpc_call *call, struct json_object *params)
+void daemon_export_remove(struct rpc_call *call, struct json_object *params)
 {
-	struct node *n = rpc_call_ctx(call);
+	struct daemon *n = rpc_call_ctx(call);
 	const char *name = rpc_string(params, "name");
-	struct node_export *x = find(n, name);
+	struct daemon_export *x = find(n, name);
 	struct err e = { 0 };
 
 	if (!x || x->gone) {
-		node_fail(call, -ENOENT,
-		          "there is no export %s; 'causeway "
-		          "export list' shows those there are",
-		          name);
+		daemon_fail(call, -ENOENT,
+		            "there is no export %s; 'causeway "
+		            "export list' shows those there are",
+		            name);
 		return;
 	}
 	x->gone = true;
-	if (node_save(n, &e)) {
+	if (daemon_save(n, &e)) {
 		x->gone = false;
 		rpc_fail(call, &e, RPC_OK);
 		return;

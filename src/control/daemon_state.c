@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the node remembers: DIR/state.json and the configuration file. */
-#include "control/node_priv.h"
+#include "control/daemon_priv.h"
 
 #include "base/base.h"
 #include "control/state.h"
@@ -17,14 +17,14 @@ static const char *const prefix[] = {
 	[NBD_TCP] = "tcp:",
 };
 
-static int take_drives(struct node *n, const struct state *s, struct err *e)
+static int take_drives(struct daemon *n, const struct state *s, struct err *e)
 {
 	unsigned slot = 0;
 
 	LIST_FOREACH (node, &s->drives) {
 		const struct state_drive *from =
 			list_entry(node, struct state_drive, link);
-		struct node_drive *d = &n->drive[slot];
+		struct daemon_drive *d = &n->drive[slot];
 
 		if (slot++ == HANDOFF_DRIVES)
 			return err_set(e, -ENOSPC,
@@ -37,12 +37,12 @@ static int take_drives(struct node *n, const struct state *s, struct err *e)
 	return 0;
 }
 
-static int take_exports(struct node *n, const struct state *s, struct err *e)
+static int take_exports(struct daemon *n, const struct state *s, struct err *e)
 {
 	LIST_FOREACH (node, &s->exports) {
 		const struct state_export *from =
 			list_entry(node, struct state_export, link);
-		struct node_export *x = calloc(1, sizeof(*x));
+		struct daemon_export *x = calloc(1, sizeof(*x));
 
 		if (!x)
 			return err_set(e, -ENOMEM, "no memory for exports");
@@ -61,7 +61,7 @@ static int take_exports(struct node *n, const struct state *s, struct err *e)
 	return 0;
 }
 
-static int load_state(struct node *n, struct err *e)
+static int load_state(struct daemon *n, struct err *e)
 {
 	struct state s;
 	int err;
@@ -72,20 +72,25 @@ static int load_state(struct node *n, struct err *e)
 		err = take_drives(n, &s, e);
 	if (!err)
 		err = take_exports(n, &s, e);
-	if (!err)
+	if (!err) {
 		snprintf(n->name, sizeof(n->name), "%s", s.node);
+		memcpy(n->fabric.id, s.id, sizeof(n->fabric.id));
+		n->fabric.boot = s.boot;
+		list_splice(&n->fabric.peers, &s.peers);
+		list_splice(&n->fabric.windows, &s.windows);
+	}
 	state_fini(&s);
 	return err;
 }
 
-static int give_exports(struct node *n, struct state *s, struct err *e)
+static int give_exports(struct daemon *n, struct state *s, struct err *e)
 {
-	char address[NODE_ADDRESS_MAX + 8];
+	char address[DAEMON_ADDRESS_MAX + 8];
 	int err = 0;
 
 	LIST_FOREACH (node, &n->exports) {
-		const struct node_export *x =
-			list_entry(node, struct node_export, link);
+		const struct daemon_export *x =
+			list_entry(node, struct daemon_export, link);
 
 		snprintf(address, sizeof(address), "%s%s", prefix[x->kind],
 		         x->address);
@@ -96,7 +101,7 @@ static int give_exports(struct node *n, struct state *s, struct err *e)
 	return err;
 }
 
-int node_save(struct node *n, struct err *e)
+int daemon_save(struct daemon *n, struct err *e)
 {
 	struct state s;
 	int err = 0;
@@ -106,22 +111,29 @@ int node_save(struct node *n, struct err *e)
 	state_init(&s);
 	snprintf(s.node, sizeof(s.node), "%s", n->name);
 	for (unsigned i = 0; i < HANDOFF_DRIVES && !err; i++) {
-		const struct node_drive *d = &n->drive[i];
+		const struct daemon_drive *d = &n->drive[i];
 
-		if (d->used && !d->closing)
+		if (d->used && !d->closing && !d->adding)
 			err = state_add_drive(&s, d->name, d->spec, e);
 	}
 	if (!err)
 		err = give_exports(n, &s, e);
+	memcpy(s.id, n->fabric.id, sizeof(s.id));
+	s.boot = n->fabric.boot;
+	/* Lent for as long as it is written. */
+	list_splice(&s.peers, &n->fabric.peers);
+	list_splice(&s.windows, &n->fabric.windows);
 	if (!err)
 		err = state_save(n->opts->state_dir, &s, e);
+	list_splice(&n->fabric.peers, &s.peers);
+	list_splice(&n->fabric.windows, &s.windows);
 	state_fini(&s);
 	return err;
 }
 
 /* -- configuration -------------------------------------------------------- */
 
-static void default_name(struct node *n)
+static void default_name(struct daemon *n)
 {
 	char host[METHODS_NAME_MAX + 1] = "";
 
@@ -131,7 +143,7 @@ static void default_name(struct node *n)
 	snprintf(n->name, sizeof(n->name), "%s", host);
 }
 
-int node_load(struct node *n, struct err *e)
+int daemon_load(struct daemon *n, struct err *e)
 {
 	int err = load_state(n, e);
 
@@ -139,27 +151,36 @@ int node_load(struct node *n, struct err *e)
 		err = config_load(n->opts->config, &n->config, e);
 		n->has_config = !err;
 	}
+	if (!err && n->config.node[0])
+		snprintf(n->name, sizeof(n->name), "%s", n->config.node);
+	else if (!err && !n->name[0])
+		default_name(n);
+	if (!err)
+		err = daemon_fabric_load(n, e);
+	if (!err) /* the boot's number, before anybody is told it */
+		err = daemon_save(n, e);
 	if (err) {
-		node_unload(n);
+		daemon_unload(n);
 		return err;
 	}
-	if (n->config.node[0])
-		snprintf(n->name, sizeof(n->name), "%s", n->config.node);
-	else if (!n->name[0])
-		default_name(n);
 	n->cores = n->config.cores ? n->config.cores : 1;
-	if (n->cores > NODE_CORES_MAX)
-		n->cores = NODE_CORES_MAX;
+	if (n->cores > DAEMON_CORES_MAX)
+		n->cores = DAEMON_CORES_MAX;
 	return 0;
 }
 
-void node_unload(void *ctx)
+void daemon_unload(void *ctx)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 	struct list *node;
 
 	while ((node = list_pop(&n->exports)) != NULL)
-		free(list_entry(node, struct node_export, link));
+		free(list_entry(node, struct daemon_export, link));
+	LIST_FOREACH (link, &n->fabric.peers)
+		state_remove_peer(list_entry(link, struct state_peer, link));
+	LIST_FOREACH (link, &n->fabric.windows)
+		state_remove_window(
+			list_entry(link, struct state_window, link));
 	if (n->has_config)
 		config_fini(&n->config);
 	n->has_config = false;
@@ -167,26 +188,26 @@ void node_unload(void *ctx)
 
 static void applied(void *ctx, const struct err *e)
 {
-	struct node *n = ctx;
+	struct daemon *n = ctx;
 
 	n->apply = NULL;
 	if (!e) {
-		node_ready(n);
+		daemon_ready(n);
 		return;
 	}
 	n->exit_code = e->code;
 	n->exit_err = *e;
-	node_stop(n);
+	daemon_stop(n);
 }
 
-void node_configure(struct node *n)
+void daemon_configure(struct daemon *n)
 {
 	struct err e = { 0 };
 
 	if (n->ready || n->apply)
 		return;
 	if (!n->has_config) {
-		node_ready(n);
+		daemon_ready(n);
 		return;
 	}
 	if (apply_start(n->reactor, n->rpc, &n->config, applied, n, &n->apply,
