@@ -110,7 +110,8 @@ int causeway_key_equal(const struct causeway_key *a,
  */
 int causeway_open(const char *path, struct causeway **out);
 
-/* Everything of it ends: keys, windows, queues, regions.  NULL is allowed. */
+/* All that was made from it ends too and must not be used any more: regions
+ * (their memory is unmapped), keys, windows, queues.  NULL is allowed. */
 void causeway_close(struct causeway *c);
 
 /* What the last failed call on this context was about; "" if none failed. */
@@ -196,18 +197,19 @@ int causeway_revoke(struct causeway *c, const struct causeway_key *key);
  * Reach what a descriptor stands for.  The owner's node is asked whether this
  * process is the holder.
  *
- * @return 0; -EINVAL: not a descriptor; -ENOENT: no such key; -EACCES: it is
- *         somebody else's; -EHOSTUNREACH: the node is unknown or away;
- *         -EBUSY: too many wrong keys lately; -ESTALE: revoked or expired;
- *         -ETIMEDOUT; -ENOSPC: too many windows.
+ * @return 0; -EINVAL: not a descriptor; -EACCES: no such key, or somebody
+ *         else's; -EHOSTUNREACH: the node is unknown or away; -EBUSY: too
+ *         many wrong keys lately; -ESTALE: revoked or expired; -ETIMEDOUT;
+ *         -ENOSPC: too many windows.
  */
 int causeway_import(struct causeway *c, const char *descriptor,
                     struct causeway_window **out);
 
 /*
  * Reach a window that an operator made ("causeway window create"), by
- * "NODE/NAME", with `rights` at most; 0: all that are allowed.
- * @return as causeway_import()
+ * "NODE/NAME", with just these `rights`; 0: all that are allowed.
+ * @return as causeway_import(); -ENOENT: no window of that name; -EACCES: this
+ *         node may not, or not with these rights.
  */
 int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
                          struct causeway_window **out);
