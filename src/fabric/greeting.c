@@ -66,12 +66,31 @@ static void take_auth(struct greeting *g, const uint8_t *bytes, size_t n)
 	}
 }
 
+/* The lane carries frames.  @return 0; a negative errno. */
+static int begin(struct greeting *g)
+{
+	int (*binding)(struct lane *, uint8_t[32]) = g->lane->ops->binding;
+
+	g->terms.binding = binding ? AUTH_BIND_TLS : AUTH_BIND_NOTHING;
+	if (binding) {
+		int err = binding(g->lane, g->terms.bound_to);
+
+		if (err)
+			return err;
+	}
+	auth_start(&g->auth, g->role, &g->terms);
+	return 0;
+}
+
 static void lane_is_up(struct lane *l)
 {
 	struct greeting *g = l->owner_data;
+	int err = begin(g);
 
-	auth_start(&g->auth, AUTH_DIALLER, &g->terms);
-	settle(g);
+	if (err)
+		end(g, AUTH_CAUSE_INTERNAL, err);
+	else
+		settle(g);
 }
 
 static void took_control(struct lane *l, const struct frame *f,
@@ -123,7 +142,7 @@ int greeting_start(struct greeting *g, struct lane *lane, enum auth_role role,
 	g->gate = gate;
 	g->ready = false;
 	g->terms = *terms;
-	g->terms.binding = AUTH_BIND_NOTHING;
+	g->role = role;
 	g->guest = (struct auth_guest){ .expired = time_is_up };
 	lane->owner = &greeting_owner;
 	lane->owner_data = g;
@@ -135,9 +154,7 @@ int greeting_start(struct greeting *g, struct lane *lane, enum auth_role role,
 	if (err)
 		return err;
 	memset(&g->auth, 0, sizeof(g->auth));
-	if (role == AUTH_ACCEPTOR)
-		auth_start(&g->auth, role, &g->terms);
-	return 0;
+	return lane->state == LANE_GREETING ? begin(g) : 0;
 }
 
 void greeting_leave(struct greeting *g)

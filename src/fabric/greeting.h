@@ -41,12 +41,14 @@ struct greeting {
 	struct auth_gate *gate;
 	struct auth_terms terms;
 	struct auth_guest guest;
+	enum auth_role role;
 	bool ready; /* authenticated() has been called */
 };
 
 /*
- * The lane is CONNECTING or, when it was accepted, GREETING.  `terms` are
- * copied; their binding is set here.
+ * The lane is CONNECTING or, when it was accepted, perhaps GREETING already.
+ * `terms` are copied; their binding is set here: to TLS where the lane has it,
+ * else to nothing, because a path may translate addresses.
  *
  * @return 0; -EBUSY: the gate is full; -ENOMEM.
  */

@@ -19,8 +19,8 @@
  * FABRIC_WIRE_CONTROL_MAX and a header each way.
  *
  * Operations that were submitted and not answered stand in `pending` in the
- * order of their submission.  When a lane has failed, its owner takes them
- * from there and destroys it.
+ * order of their submission.  When a lane has failed, or is given up, its
+ * owner takes them with lane_take_pending() and destroys it.
  *
  * Invariants
  *   N1  answers come in the order of submission; completed() runs for the
@@ -72,9 +72,8 @@ struct lane_ops {
 	/* OUTGOING: append to `pending` and send; op->sequence is set. */
 	void (*submit)(struct lane *l, struct fabric_op *op);
 
-	/* Have everything that was not answered in `pending`, before its
-	 * owner takes it from a lane that has not failed, to destroy it.
-	 * NULL: it always is there. */
+	/* Have everything that was not answered in `pending`; see
+	 * lane_take_pending().  NULL: it always is there. */
 	void (*gather)(struct lane *l);
 
 	/* Bytes sent and not acknowledged by the peer's machine; see
@@ -147,6 +146,16 @@ static inline int lane_control(struct lane *l, const struct frame *f,
 static inline void lane_submit(struct lane *l, struct fabric_op *op)
 {
 	l->ops->submit(l, op);
+}
+
+/* Everything that was not answered, behind what is in `to`; for whoever is
+ * about to destroy the lane. */
+static inline void lane_take_pending(struct lane *l, struct list *to)
+{
+	if (l->ops->gather)
+		l->ops->gather(l);
+	list_splice(to, &l->pending);
+	l->n_pending = 0;
 }
 
 /* NULL is allowed. */

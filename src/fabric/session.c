@@ -190,8 +190,10 @@ static bool dispatch(struct session *s, struct fabric_op *op)
 	if (op->sequence == 0) {
 		op->sequence = c->next++;
 		c->slots[op->sequence % SESSION_WINDOW] = op;
+		op->resent = false;
 		s->n_in_flight++;
 	} else {
+		op->resent = true;
 		s->stats.resent++;
 	}
 	if (f) {
@@ -319,10 +321,8 @@ static void gather(struct session *s, struct list *all)
 	LIST_FOREACH (d, &s->dead)
 		list_splice(all,
 		            &list_entry(d, struct session_lane, link)->ops);
-	while ((l = session_lane_up(s, &at))) {
-		list_splice(all, &l->lane->pending);
-		l->lane->n_pending = 0;
-	}
+	while ((l = session_lane_up(s, &at)))
+		lane_take_pending(l->lane, all);
 	for (unsigned i = 0; i < FABRIC_CLASSES; i++) {
 		struct session_class *c = &s->classes[i];
 

@@ -163,7 +163,7 @@ void session_lane_bury(struct session_lane *l, const char *why)
 	struct session_slot *slot = slot_of(l);
 
 	assert(l->state == SESSION_LANE_UP);
-	list_splice(&l->ops, &l->lane->pending);
+	lane_take_pending(l->lane, &l->ops);
 	keep_stats(l);
 	lane_destroy(l->lane);
 	l->lane = NULL;
@@ -299,6 +299,8 @@ static const char *words(int err)
 	case -EPIPE:
 	case -ECONNRESET:
 		return "the peer closed it";
+	case -EKEYREJECTED:
+		return auth_cause_text(AUTH_CAUSE_PROOF);
 	default:
 		return "the connection failed";
 	}

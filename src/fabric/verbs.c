@@ -100,7 +100,8 @@ static void channel_ready(struct watch *w, uint32_t events)
 		if (copy.event == RDMA_CM_EVENT_CONNECT_REQUEST)
 			accept_request(copy.listen_id->context, copy.id);
 		else if (!copy.listen_id || copy.id != copy.listen_id)
-			verbs_stream_event(copy.id, copy.event, copy.status);
+			verbs_stream_event(copy.id, (int)copy.event,
+			                   copy.status);
 	}
 }
 

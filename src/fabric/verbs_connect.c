@@ -115,7 +115,7 @@ int verbs_stream_grow(struct stream *s, bool pieces)
 	struct verbs_stream *v = verbs_stream_of(s);
 	int err;
 
-	if (v->state != VERBS_UP)
+	if (v->state != VERBS_UP && v->state != VERBS_CONNECTING)
 		return -ENOTCONN;
 	if (pieces && !v->pieces) {
 		v->pieces = map_memory(PIECES);
@@ -133,9 +133,9 @@ int verbs_stream_grow(struct stream *s, bool pieces)
 	return err;
 }
 
-void verbs_stream_heard(struct stream *s, uint64_t *ns)
+void verbs_stream_count(struct stream *s, struct lane *l)
 {
-	verbs_stream_of(s)->heard_ns = ns;
+	verbs_stream_of(s)->lane = l;
 }
 
 void *verbs_stream_piece(struct stream *s, unsigned i)

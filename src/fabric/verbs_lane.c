@@ -200,7 +200,6 @@ static bool post_piece(struct verbs_lane *l, struct one *o)
 		return false; /* the lane fails for it by itself */
 	l->piece[i] = (struct piece){ o, o->posted, (uint32_t)length };
 	l->free_pieces &= ~(1u << i);
-	l->lane.stats.bytes_sent += op->opcode == FABRIC_WRITE ? length : 0;
 	o->posted += length;
 	o->pieces++;
 	return true;
@@ -226,7 +225,6 @@ static void moved(struct verbs_user *u, unsigned i, int err)
 		else
 			iov_from_buffer(iov, n,
 			                verbs_stream_piece(l->stream, i));
-		l->lane.stats.bytes_received += p->length;
 	}
 	work(l);
 }
@@ -445,6 +443,7 @@ static void inner_failed(struct lane *inner, int err)
 	struct verbs_lane *l = outer(inner);
 
 	l->lane.state = LANE_FAILED;
+	l->lane.stats.bad_frames = inner->stats.bad_frames;
 	gather(&l->lane);
 	l->lane.owner->failed(&l->lane, err);
 }
@@ -578,7 +577,7 @@ int verbs_lane_create(struct reactor *r, struct stream *s, bool connecting,
 	l->free_pieces = (1u << VERBS_PIECES) - 1;
 	l->user.moved = moved;
 	l->task.run = run_task;
-	verbs_stream_heard(s, &l->lane.heard_ns);
+	verbs_stream_count(s, &l->lane);
 	*out = &l->lane;
 	return 0;
 }

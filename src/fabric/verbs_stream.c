@@ -46,6 +46,21 @@ int verbs_stream_post_receive(struct verbs_stream *v, unsigned i)
 	return -ibv_post_recv(v->id->qp, &wr, &bad);
 }
 
+static void sent(struct verbs_stream *v, uint32_t length)
+{
+	v->unacknowledged += length;
+	if (v->lane)
+		v->lane->stats.bytes_sent += length;
+}
+
+static void received(struct verbs_stream *v, uint32_t length)
+{
+	if (!v->lane)
+		return;
+	v->lane->stats.bytes_received += length;
+	v->lane->heard_ns = reactor_now_ns(v->reactor);
+}
+
 static int post_send(struct verbs_stream *v, unsigned i, uint32_t length)
 {
 	struct ibv_sge sge = {
@@ -67,7 +82,7 @@ static int post_send(struct verbs_stream *v, unsigned i, uint32_t length)
 		return err;
 	v->free_sends &= ~(UINT32_C(1) << i);
 	v->send_length[i] = length;
-	v->unacknowledged += length;
+	sent(v, length);
 	return 0;
 }
 
@@ -101,7 +116,10 @@ int verbs_stream_rdma(struct stream *s, struct verbs_user *user, unsigned i,
 		return err;
 	v->user[i] = user;
 	v->piece_length[i] = length;
-	v->unacknowledged += length;
+	if (write)
+		sent(v, length);
+	else
+		v->reads |= UINT32_C(1) << i;
 	return 0;
 }
 
@@ -130,16 +148,17 @@ static void complete(struct verbs_stream *v, const struct ibv_wc *wc)
 		if (wc->status != IBV_WC_SUCCESS)
 			break;
 		v->length[i] = wc->byte_len;
-		if (v->heard_ns)
-			*v->heard_ns = reactor_now_ns(v->reactor);
+		received(v, wc->byte_len);
 		v->filled[(v->first_filled + v->n_filled++) % VERBS_SLOTS] =
 			(uint8_t)i;
 		break;
 	case MOVED:
-		v->unacknowledged -= v->piece_length[i];
 		v->moved |= UINT32_C(1) << i;
-		if (v->heard_ns && wc->status == IBV_WC_SUCCESS)
-			*v->heard_ns = reactor_now_ns(v->reactor);
+		if (!(v->reads & UINT32_C(1) << i))
+			v->unacknowledged -= v->piece_length[i];
+		else if (wc->status == IBV_WC_SUCCESS)
+			received(v, v->piece_length[i]);
+		v->reads &= ~(UINT32_C(1) << i);
 		if (wc->status != IBV_WC_SUCCESS)
 			verbs_stream_die(v, -ECONNRESET);
 		break;

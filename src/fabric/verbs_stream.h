@@ -31,6 +31,7 @@
 #define VERBS_PIECES 8u         /* RDMA operations under way */
 #define VERBS_PIECE 65536u      /* bytes of each, at most */
 
+struct lane;
 struct rdma_cm_id;
 struct reactor;
 struct ibv_pd;
@@ -54,8 +55,8 @@ int verbs_stream_dial(struct reactor *r, struct rdma_cm_id *id,
                       const struct fabric_address *to, struct stream **out,
                       struct err *e);
 
-/* Write the time to *ns whenever bytes come in. */
-void verbs_stream_heard(struct stream *s, uint64_t *ns);
+/* Keep heard_ns and the bytes of `l` up to date. */
+void verbs_stream_count(struct stream *s, struct lane *l);
 
 /* Give it all its slots, and pieces if `pieces`.  @return 0; -ENOMEM. */
 int verbs_stream_grow(struct stream *s, bool pieces);

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "core/reactor.h"
+#include "fabric/lane.h"
 #include "fabric/verbs_stream.h"
 
 #include <rdma/rdma_cma.h>
@@ -48,12 +49,13 @@ struct verbs_stream {
 	struct ibv_mr *pieces_mr;
 	struct verbs_user *user[VERBS_PIECES]; /* NULL: free */
 	uint32_t piece_length[VERBS_PIECES];
+	uint32_t reads; /* bit set */
 	uint32_t moved; /* bit set, to be told */
 
 	bool want_read, want_write;
-	uint64_t *heard_ns;
-	bool telling;   /* its users are being called */
-	bool destroyed; /* inside that */
+	struct lane *lane; /* to count in */
+	bool telling;      /* its users are being called */
+	bool destroyed;    /* inside that */
 };
 
 static inline struct verbs_stream *verbs_stream_of(struct stream *s)

@@ -2,6 +2,8 @@
 #include "lane_rig.h"
 
 #include "fabric/tcp.h"
+#include "fabric/tls.h"
+#include "fabric/verbs.h"
 
 #include <stdio.h>
 
@@ -21,6 +23,25 @@ static bool start_tcp(struct lane_rig *rig)
 static void stop_tcp(struct lane_rig *rig)
 {
 	reactor_destroy(rig->reactor);
+}
+
+static struct auth_key rig_key;
+
+static bool start_tls(struct lane_rig *rig)
+{
+	start_tcp(rig);
+	assert_int_equal(auth_key_derive("0123456789abcdef0123456789abcdef", 32,
+	                                 &rig_key),
+	                 0);
+	assert_int_equal(tls_transport_create(&rig_key, &rig->transport, NULL),
+	                 0);
+	return true;
+}
+
+static void stop_tls(struct lane_rig *rig)
+{
+	tls_transport_destroy(rig->transport);
+	stop_tcp(rig);
 }
 
 static bool start_sim_seeded(struct lane_rig *rig, uint64_t seed)
@@ -62,11 +83,36 @@ static void stop_sim(struct lane_rig *rig)
 	sim_destroy(rig->sim);
 }
 
+/* Where the guest of tests/guest/verbs.sh has its device. */
+static bool start_verbs(struct lane_rig *rig)
+{
+	struct err e = { 0 };
+
+	start_tcp(rig);
+	reactor_bind(rig->reactor);
+	if (verbs_transport_create(rig->reactor, &rig->transport, &e)) {
+		print_message("# %s\n", e.text);
+		return false;
+	}
+	return true;
+}
+
+static void stop_verbs(struct lane_rig *rig)
+{
+	verbs_transport_destroy(rig->transport);
+	stop_tcp(rig);
+}
+
 const struct lane_transport lane_transports[] = {
-	{ "sim", start_sim, turn_sim, stop_sim, "sim:0" },
-	{ "sim-slow", start_slow_sim, turn_sim, stop_sim, "sim:0" },
-	{ "tcp", start_tcp, NULL, stop_tcp, "tcp:127.0.0.1:0" },
-	{ "tcp6", start_tcp, NULL, stop_tcp, "tcp:[::1]:0" },
+	{ "sim", start_sim, turn_sim, stop_sim, "sim:0", false },
+	{ "sim-slow", start_slow_sim, turn_sim, stop_sim, "sim:0", false },
+	{ "tcp", start_tcp, NULL, stop_tcp, "tcp:127.0.0.1:0", false },
+	{ "tcp6", start_tcp, NULL, stop_tcp, "tcp:[::1]:0", false },
+	{ "tls", start_tls, NULL, stop_tls, "tls:127.0.0.1:0", false },
+	/* the target's CPU moves all bytes, or the adapter most of them */
+	{ "verbs-send", start_verbs, NULL, stop_verbs, "verbs:10.77.0.1:0",
+	  false },
+	{ "verbs", start_verbs, NULL, stop_verbs, "verbs:10.77.0.1:0", true },
 };
 const unsigned n_lane_transports = ARRAY_LEN(lane_transports);
 
@@ -154,6 +200,8 @@ void lane_rig_greet(struct lane_rig *rig, const struct lane_transport *kind)
 		skip();
 	reactor_bind(rig->reactor);
 	memory_service_init(&rig->service);
+	if (!kind->rdma)
+		rig->service.service.map = NULL;
 	assert_int_equal(address_parse(kind->address, &at, &e), 0);
 	assert_int_equal(rig->transport->listen(rig->transport, rig->reactor,
 	                                        &at, &rig->listener, &e),
@@ -166,7 +214,8 @@ void lane_rig_greet(struct lane_rig *rig, const struct lane_transport *kind)
 		0);
 	own(&rig->out, l);
 	lane_rig_wait(rig, &rig->out.ups, 1);
-	for (unsigned i = 0; !rig->in.lane; i++) {
+	for (unsigned i = 0;
+	     !rig->in.lane || rig->in.lane->state == LANE_CONNECTING; i++) {
 		assert_true(i < TURNS_MAX);
 		lane_rig_turn(rig, 1);
 	}
@@ -191,10 +240,29 @@ void lane_rig_open(struct lane_rig *rig)
 	assert_int_equal(lane_open(rig->out.lane, NULL), 0);
 }
 
+/* The first operations with a key go without RDMA: have them done. */
+static void warm_up(struct lane_rig *rig)
+{
+	unsigned before;
+	uint64_t word;
+
+	do {
+		struct lane_op o;
+
+		before = rig->service.n_accesses;
+		lane_op_init(&o, FABRIC_READ, 0, &word, sizeof(word));
+		assert_int_equal(lane_rig_run(rig, &o), FABRIC_OK);
+		assert_true(rig->sequence < 1000);
+	} while (rig->service.n_accesses != before);
+	rig->service.n_accesses = rig->service.n_finished = 0;
+}
+
 void lane_rig_start(struct lane_rig *rig, const struct lane_transport *kind)
 {
 	lane_rig_greet(rig, kind);
 	lane_rig_open(rig);
+	if (kind->rdma)
+		warm_up(rig);
 }
 
 void lane_rig_stop(struct lane_rig *rig)

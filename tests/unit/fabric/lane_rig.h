@@ -29,6 +29,9 @@ struct lane_transport {
 	void (*turn)(struct lane_rig *rig); /* between polls; NULL: nothing */
 	void (*stop)(struct lane_rig *rig);
 	const char *address; /* to listen at */
+	/* RDMA, of which the target hears little: who moves the bytes of READ
+	 * is not counted, and service->access not asked. */
+	bool rdma;
 };
 
 extern const struct lane_transport lane_transports[];
