@@ -85,7 +85,8 @@ enum causeway_status {
 	CAUSEWAY_EXPIRED = 5,   /* so was this one; its lease ended */
 	CAUSEWAY_QUOTA = 6,     /* more per second than the key allows */
 	CAUSEWAY_TIMED_OUT = 7, /* the other node did not answer */
-	CAUSEWAY_PEER_LOST = 8, /* it restarted or cannot be reached */
+	CAUSEWAY_PEER_LOST = 8, /* it restarted or was out of reach: import
+	                         * the window again */
 	CAUSEWAY_CANCELLED = 9, /* the queue or the node was closed */
 	CAUSEWAY_TOO_LARGE = 10,
 	CAUSEWAY_BUSY = 11,     /* try again; after many wrong keys, later */
