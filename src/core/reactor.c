@@ -179,9 +179,12 @@ static bool run_pollers(struct reactor *r)
 	struct poller *p;
 	bool any = false;
 
+	r->hot = false;
 	r->next_poller = r->pollers.next;
-	while ((p = next_poller(r)))
+	while ((p = next_poller(r))) {
+		r->hot |= p->hot;
 		any |= p->poll(p);
+	}
 	return any;
 }
 
@@ -264,7 +267,7 @@ static bool fetch_is_due(struct reactor *r, bool worked)
 {
 	if (!list_empty(&r->ready) || r->n_watches == 0)
 		return false;
-	return !worked || ++r->fds_skipped >= FDS_EVERY ||
+	return (!worked && !r->hot) || ++r->fds_skipped >= FDS_EVERY ||
 	       r->now_ns - r->fds_checked_ns >= FDS_EVERY_NS;
 }
 

@@ -32,6 +32,7 @@ struct reactor {
 
 	struct list pollers;
 	struct list *next_poller; /* of a walk under way */
+	bool hot;                 /* one of them asks descriptors itself */
 
 	struct timer **heap; /* heap[1] is due first; heap[0] is unused */
 	unsigned n_timers;

@@ -28,7 +28,7 @@ static void heat(struct frame_lane *l)
 {
 	if (l->hot)
 		return;
-	l->hot = true;
+	l->hot = l->poller.hot = true;
 	l->streak = 0;
 	poller_start(l->lane.reactor, &l->poller);
 }
@@ -118,11 +118,15 @@ static bool turn(struct frame_lane *l)
 	}
 	if (frame_lane_stopped(l) || l->lane.state == LANE_CONNECTING)
 		return any;
-	if (any)
-		l->worked_ns = l->turn_ns;
 	if (any || l->backlog)
 		heat(l);
-	set_wants(l, !l->out_is_full && (!l->hot || l->wants_read),
+	if (any) {
+		l->worked_ns = l->turn_ns;
+		l->streak++;
+	}
+	set_wants(l,
+	          !l->out_is_full && (!l->hot || (l->wants_read &&
+	                                          l->streak < HOT_STREAK)),
 	          l->out_end != l->out_start);
 	return any;
 }
@@ -157,12 +161,8 @@ static void stream_ready(struct stream *s)
 	struct frame_lane *l = s->user;
 
 	/* Asked in this turn of the reactor, and will be in the next. */
-	if (l->hot && l->turn_ns == reactor_now_ns(l->lane.reactor)) {
-		if (++l->streak > HOT_STREAK)
-			set_wants(l, false, l->wants_write);
-		return;
-	}
-	turn(l);
+	if (!l->hot || l->turn_ns != reactor_now_ns(l->lane.reactor))
+		turn(l);
 }
 
 static void run_task(struct task *t)
