@@ -117,8 +117,9 @@ static long poll_queue(struct fi_cq_entry *done, size_t max)
 	return n;
 }
 
-static void serve(const struct load_opts *o, void *region)
+static void serve(const struct load_opts *o)
 {
+	void *region = load_memory(LOAD_REGION);
 	struct fi_info *info = describe(o->host[0], "0", FI_SOURCE);
 	struct fid_pep *pep;
 	struct sockaddr_in a = { 0 };

@@ -40,7 +40,7 @@ void load_serving(unsigned port)
 	fflush(stdout);
 }
 
-static void *memory(size_t length)
+void *load_memory(size_t length)
 {
 	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
 	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -130,9 +130,9 @@ static void run_reads(double seconds)
 		length[i] = i < depth ? size : 0;
 		if (i == LOAD_DEPTH_MAX && with_bulk)
 			length[i] = LOAD_BULK;
-		buffer[i] = length[i] ? memory(length[i]) : NULL;
+		buffer[i] = length[i] ? load_memory(length[i]) : NULL;
 	}
-	samples = memory(SAMPLES_MAX * sizeof(*samples));
+	samples = load_memory(SAMPLES_MAX * sizeof(*samples));
 	way->connect(&opts, buffer, length);
 	now = clock_now_ns();
 	warm_until = now + (uint64_t)(seconds * 1e9) / WARM_PART;
@@ -164,7 +164,7 @@ int load_main(int argc, char **argv, const struct load_way *the_way)
 		parse_hosts(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "serve")) {
 		opts.block = !strcmp(argv[3], "block");
-		way->serve(&opts, memory(LOAD_REGION));
+		way->serve(&opts);
 		return 1;
 	}
 	if (argc < 8 || strcmp(argv[1], "read") != 0)

@@ -17,6 +17,7 @@
 #define BENCH_WINDOW_LOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LOAD_REGION (UINT64_C(64) << 20)
@@ -33,8 +34,8 @@ struct load_opts {
 };
 
 struct load_way {
-	/* Listen, call load_serving(), serve `region` for ever. */
-	void (*serve)(const struct load_opts *o, void *region);
+	/* Listen, call load_serving(), serve LOAD_REGION bytes for ever. */
+	void (*serve)(const struct load_opts *o);
 	/* The slots' buffers are buffer[slot], `length` bytes of them. */
 	void (*connect)(const struct load_opts *o, void *const buffer[],
 	                const uint32_t length[]);
@@ -46,6 +47,7 @@ struct load_way {
 int load_main(int argc, char **argv, const struct load_way *way);
 
 void load_serving(unsigned port);
+void *load_memory(size_t length);
 void load_done(unsigned slot);
 bool load_over(void);
 void load_die(const char *fmt, ...)

@@ -9,8 +9,9 @@
  * keeps fetch-and-adds of one word under way.  At the end it reads the word:
  * each add that was acknowledged is in it once, so `value` less `added` is
  * what was done twice, or done and not acknowledged.  Prints
- * {"added", "value", "failed", "resent", "longest_gap_ns", "lost_ns"};
- * lost_ns is when (CLOCK_MONOTONIC) the first failed, which ends the run.
+ * {"added", "value", "failed", "resent", "longest_gap_ns", "lost_ns",
+ * "closed_ns"}; lost_ns is when (CLOCK_MONOTONIC) the first failed, which ends
+ * the run, closed_ns when a plain TCP connection to the same port ended.
  */
 #include "window_load.h"
 
@@ -22,8 +23,10 @@
 #include "fabric/tcp.h"
 #include "window/window.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define SPIN_US 1000u
 #define BULK_FROM 32768u
@@ -85,13 +88,12 @@ static struct fabric_address address(const char *ip, const char *port)
 /* -- server ---------------------------------------------------------------- */
 
 /* All hosts have the same port, which the first one gets. */
-static void serve(const struct load_opts *o, void *region)
+static void serve(const struct load_opts *o)
 {
 	struct fabric_address a, at[NODE_LISTENERS];
 	struct err e = { 0 };
 	char port[8] = "0";
 
-	(void)region; /* the window has memory of its own */
 	make_node("server", o->block);
 	if (window_create(host, "load", LOAD_REGION, NULL, &e) ||
 	    window_allow(host, "load", "client",
@@ -176,7 +178,7 @@ static void run(void)
 /* -- fetch-and-adds -------------------------------------------------------- */
 
 static struct {
-	uint64_t added, failed, longest_gap_ns, lost_ns;
+	uint64_t added, failed, longest_gap_ns, lost_ns, closed_ns;
 	uint64_t last_ns, end_ns;
 	unsigned in_flight;
 } count;
@@ -225,6 +227,22 @@ static void word_read(struct fabric_op *op, enum fabric_status status)
 	reactor_stop(reactor);
 }
 
+/* What TCP itself would have told us. */
+static void *watch_closing(void *arg)
+{
+	const struct fabric_address *a = arg;
+	struct sockaddr_storage to;
+	socklen_t length = address_to_socket(a, &to);
+	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char c;
+
+	if (connect(fd, (struct sockaddr *)&to, length) == 0)
+		while (recv(fd, &c, 1, 0) > 0)
+			continue;
+	__atomic_store_n(&count.closed_ns, clock_now_ns(), __ATOMIC_RELAXED);
+	return NULL;
+}
+
 static uint64_t read_word(void)
 {
 	static uint64_t word;
@@ -246,7 +264,9 @@ static int run_count(int argc, char **argv)
 {
 	static struct fabric_op ops[ADDERS];
 	struct load_opts o = { .port = argv[3], .block = true };
+	static struct fabric_address at;
 	struct session_stats s;
+	pthread_t thread;
 	uint64_t before;
 	char *save = NULL;
 
@@ -257,6 +277,8 @@ static int run_count(int argc, char **argv)
 		o.host[o.n_hosts++] = h;
 	connect_to(&o, NULL, NULL);
 	before = read_word();
+	at = address(o.host[0], o.port);
+	pthread_create(&thread, NULL, watch_closing, &at);
 	printf("ready\n");
 	fflush(stdout);
 	count.end_ns = clock_now_ns() + (uint64_t)(atof(argv[4]) * 1e9);
@@ -265,11 +287,13 @@ static int run_count(int argc, char **argv)
 	reactor_run(reactor);
 	session_stats(node_peer_session(node_peer_find(node, "server")), &s);
 	printf("{\"added\": %ju, \"value\": %ju, \"failed\": %ju, "
-	       "\"resent\": %ju, \"longest_gap_ns\": %ju, \"lost_ns\": %ju}\n",
+	       "\"resent\": %ju, \"longest_gap_ns\": %ju, \"lost_ns\": %ju, "
+	       "\"closed_ns\": %ju}\n",
 	       (uintmax_t)count.added,
 	       (uintmax_t)(count.lost_ns ? 0 : read_word() - before),
 	       (uintmax_t)count.failed, (uintmax_t)s.resent,
-	       (uintmax_t)count.longest_gap_ns, (uintmax_t)count.lost_ns);
+	       (uintmax_t)count.longest_gap_ns, (uintmax_t)count.lost_ns,
+	       (uintmax_t)__atomic_load_n(&count.closed_ns, __ATOMIC_RELAXED));
 	fflush(stdout);
 	_exit(0);
 }

@@ -77,8 +77,9 @@ static void no_delay(void)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-static void serve(const struct load_opts *o, void *region)
+static void serve(const struct load_opts *o)
 {
+	void *region = load_memory(LOAD_REGION);
 	struct sockaddr_in a = address(o->host[0], "0");
 	socklen_t length = sizeof(a);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -18,7 +18,7 @@ static const struct {
 } ops[BLOCK_OPS] = {
 	/* clang-format off */
 	[BLOCK_READ]         = { "read",         0,                          true },
-	[BLOCK_WRITE]        = { "write",        BLOCK_FUA,                  true },
+	[BLOCK_WRITE]        = { "write",        BLOCK_FUA | BLOCK_WARM,     true },
 	[BLOCK_FLUSH]        = { "flush",        0,                          false },
 	[BLOCK_DISCARD]      = { "discard",      0,                          false },
 	[BLOCK_WRITE_ZEROES] = { "write-zeroes", BLOCK_FUA | BLOCK_NO_UNMAP, false },

@@ -49,6 +49,7 @@ enum block_op {
 
 #define BLOCK_FUA (1u << 0)      /* WRITE, WRITE_ZEROES: see B6 */
 #define BLOCK_NO_UNMAP (1u << 1) /* WRITE_ZEROES: keep the space allocated */
+#define BLOCK_WARM (1u << 2) /* WRITE, a hint: the old bytes were just read */
 
 struct block_request;
 typedef void (*block_done_fn)(struct block_request *q, int err);

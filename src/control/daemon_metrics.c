@@ -246,6 +246,22 @@ static void put_peers(struct daemon *n, FILE *f)
 		                      SESSION_UP);
 }
 
+static void put_latencies(struct daemon *n, FILE *f)
+{
+	static const char name[] = "causeway_peer_operation_seconds";
+	struct fabric_peer *p = NULL;
+
+	metrics_family(f, name, METRICS_HISTOGRAM, "seconds",
+	               "Operations on a peer's memory, from submit to answer");
+	while ((p = node_peer_next(n->fabric.node, p)))
+		for (unsigned c = 0; c < FABRIC_CLASSES; c++)
+			metrics_histogram(
+				f, name,
+				LABELS("peer", node_peer_name(p), "class",
+			               fabric_class_name(c)),
+				session_latency(node_peer_session(p), c));
+}
+
 static void put_links(struct daemon *n, FILE *f)
 {
 	struct session_link_info links[SESSION_LINKS];
@@ -264,6 +280,36 @@ static void put_links(struct daemon *n, FILE *f)
 			                                    address)),
 			              links[i].state == SESSION_LINK_UP);
 	}
+}
+
+/* Who was turned away, by connection and by request. */
+static void put_refused(struct daemon *n, FILE *f)
+{
+	struct window_stats w;
+	struct node_stats s = { 0 };
+
+	if (n->fabric.node)
+		node_stats(n->fabric.node, &s);
+	window_host_stats(n->fabric.host, &w);
+	metrics_family(f, "causeway_connections", METRICS_COUNTER, NULL,
+	               "Connections of other nodes that were accepted");
+	metrics_value(f, "causeway_connections_total", NULL, s.accepted);
+	metrics_family(f, "causeway_connections_refused", METRICS_COUNTER, NULL,
+	               "Connections of other nodes that were turned away");
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "authentication"), s.refused_auth);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "full"), s.refused_full);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "stale"), s.refused_stale);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "timeout"), s.timed_out);
+	metrics_family(f, "causeway_requests_refused", METRICS_COUNTER, NULL,
+	               "Requests of other nodes that were refused");
+	metrics_value(f, "causeway_requests_refused_total", NULL, w.n_refused);
+	metrics_family(f, "causeway_keys_guessed", METRICS_COUNTER, NULL,
+	               "Of these, with keys that nobody has");
+	metrics_value(f, "causeway_keys_guessed_total", NULL, w.n_guesses);
 }
 
 struct key_page {
@@ -290,7 +336,9 @@ static void put_fabric(struct daemon *n, void *arg)
 	if (n->fabric.node) {
 		put_peers(n, arg);
 		put_links(n, arg);
+		put_latencies(n, arg);
 	}
+	put_refused(n, arg);
 	for (size_t i = 0; i < ARRAY_LEN(key_counters); i++) {
 		p.counter = &key_counters[i];
 		p.total = total;

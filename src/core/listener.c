@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "base/clock.h"
+#include "core/log.h"
 #include "core/reactor.h"
 
 #include <assert.h>
@@ -34,10 +35,23 @@ static int open_socket(int family, int type, struct err *e)
 
 /* -- accepting ------------------------------------------------------------ */
 
-static void pause_accepting(struct listener *l)
+static void log_want(struct listener *l, int error)
+{
+	char why[128];
+
+	if (!l->wanting)
+		log_event(LOG_LEVEL_WARN, "clients have to wait",
+		          "why=%s hint=\"%s\"",
+		          log_quote(why, sizeof(why), strerror(error)),
+		          error == EMFILE ? "raise 'ulimit -n'" : "free some");
+	l->wanting = true;
+}
+
+static void pause_accepting(struct listener *l, int error)
 {
 	if (l->n_exhausted)
 		++*l->n_exhausted;
+	log_want(l, error);
 	if (timer_start(l->reactor, &l->pause, LISTENER_PAUSE_MS * NS_PER_MS))
 		return; /* better busy than deaf */
 	watch_modify(l->reactor, &l->watch, 0);
@@ -58,12 +72,14 @@ static void accept_one(struct watch *w, uint32_t events)
 	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
-	if (fd >= 0)
+	if (fd >= 0) {
+		l->wanting = false;
 		l->accepted(l, fd);
-	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 		/* EMFILE, ENFILE, ENOBUFS, ENOMEM; and whatever else it is,
 		 * the socket stays readable. */
-		pause_accepting(l);
+		pause_accepting(l, errno);
+	}
 }
 
 /* -- Unix sockets --------------------------------------------------------- */

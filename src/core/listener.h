@@ -13,7 +13,8 @@
  *       |      close       |                                        |
  *       +------------------+----------------------------------------+
  *
- * While it pauses, clients wait in the kernel's backlog.
+ * While it pauses, clients wait in the kernel's backlog.  The first pause of a
+ * time of want is logged, with its reason.
  *
  * Address    LISTENER_UNIX, LISTENER_UNIX_PACKET: the path of the socket, at
  * most LISTENER_PATH_MAX bytes. LISTENER_TCP: ADDR:PORT, or [ADDR]:PORT for
@@ -77,6 +78,7 @@ struct listener {
 	struct reactor *reactor; /* NULL: closed */
 	struct watch watch;
 	struct timer pause;
+	bool wanting; /* a pause was logged, nothing accepted since */
 	char path[LISTENER_PATH_MAX + 1]; /* "": TCP */
 	dev_t dev;                        /* what is ours at `path` (L6) */
 	ino_t ino;

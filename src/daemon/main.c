@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIRST_PASSED_FD 3
@@ -75,12 +76,26 @@ static int parse_fd(const char *text)
 	return *end || end == text || fd < 0 || fd > 1 << 20 ? -1 : (int)fd;
 }
 
+/* Each client and each drive takes a descriptor.  The soft limit is low for
+ * the sake of programs that use select(). */
+static void raise_open_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int run_node(const struct daemon_opts *opts)
 {
 	struct err e = { 0 };
 	struct daemon *n;
-	int err = daemon_create(opts, &n, &e);
+	int err;
 
+	raise_open_files();
+	err = daemon_create(opts, &n, &e);
 	if (!err) {
 		err = daemon_run(n, &e);
 		daemon_destroy(n);

@@ -234,7 +234,10 @@ static void run(struct task *task)
 		advance(l, op, LOOPBACK_SLICE);
 	if (first(&l->short_ops) || first(&l->bulk_ops) ||
 	    first(&l->fenced_ops)) {
-		schedule(l);
+		if (!l->scheduled) { /* others first: in the next iteration */
+			l->scheduled = true;
+			task_post(l->reactor, &l->task);
+		}
 	} else if (l->emptied && !l->scheduled) {
 		void (*emptied)(struct loopback *) = l->emptied;
 

@@ -81,6 +81,8 @@ static const struct {
 	/* flags and operations */
 	{ &dev, BLOCK_READ, BLOCK_FUA, 0, 512, { 512 }, 1, -EINVAL },
 	{ &dev, BLOCK_WRITE, BLOCK_NO_UNMAP, 0, 512, { 512 }, 1, -EINVAL },
+	{ &dev, BLOCK_READ, BLOCK_WARM, 0, 512, { 512 }, 1, -EINVAL },
+	{ &dev, BLOCK_WRITE, BLOCK_WARM | BLOCK_FUA, 0, 512, { 512 }, 1, 0 },
 	{ &dev, BLOCK_WRITE, 1u << 31, 0, 512, { 512 }, 1, -EINVAL },
 	{ &dev, BLOCK_FLUSH, BLOCK_FUA, 0, 0, { 0 }, 0, -EINVAL },
 	{ &dev, BLOCK_DISCARD, BLOCK_FUA, 0, 512, { 0 }, 0, -EINVAL },

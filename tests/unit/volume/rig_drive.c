@@ -44,6 +44,8 @@ static int transfer(struct rig_drive *d, const struct block_request *q)
 		break;
 	case BLOCK_WRITE:
 		count(&d->writes);
+		if (q->flags & BLOCK_WARM)
+			count(&d->warm);
 		if (fault(d, &d->fail_writes, q))
 			return -EIO;
 		iov_to_buffer(q->iov, q->iov_count, at);
