@@ -267,6 +267,8 @@ static bool fetch_is_due(struct reactor *r, bool worked)
 {
 	if (!list_empty(&r->ready) || r->n_watches == 0)
 		return false;
+	if (!worked && r->sleeps_next) /* and asks then */
+		return ++r->fds_skipped >= FDS_EVERY;
 	return (!worked && !r->hot) || ++r->fds_skipped >= FDS_EVERY ||
 	       r->now_ns - r->fds_checked_ns >= FDS_EVERY_NS;
 }
@@ -395,6 +397,7 @@ void reactor_run(struct reactor *r)
 	r->idle_since_ns = 0;
 	r->worked = false;
 	do {
+		r->sleeps_next = r->expected_gap_ns >= r->spin_max_ns;
 		if (iterate(r, false)) {
 			if (r->idle_since_ns)
 				gap_ended(r);
@@ -420,6 +423,7 @@ bool reactor_poll(struct reactor *r)
 	bool worked;
 
 	current = r;
+	r->sleeps_next = false;
 	worked = iterate(r, true);
 	current = before;
 	return worked;

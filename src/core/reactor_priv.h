@@ -42,6 +42,7 @@ struct reactor {
 	unsigned fds_skipped;
 	uint64_t fds_checked_ns;
 
+	bool sleeps_next; /* if the iteration finds no work */
 	uint64_t spin_max_ns;
 	uint64_t idle_since_ns; /* 0 while there is work */
 	uint64_t expected_gap_ns;

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A lane that had no work for so long leaves the reactor's turns; one that had
- * some in so many of them does without epoll. */
+/* A lane that had work several times, each soon after the last, is asked in
+ * every turn of the reactor; after more of them it does without epoll.  When
+ * it had none for a while it leaves the turns. */
+#define SOON_NS (30 * NS_PER_US)
+#define HOT_STREAK 4u
+#define HOTTER_STREAK 16u
 #define COLD_NS (200 * NS_PER_US)
-#define HOT_STREAK 16u
 
 /* -- readiness ------------------------------------------------------------ */
 
@@ -29,7 +32,6 @@ static void heat(struct frame_lane *l)
 	if (l->hot)
 		return;
 	l->hot = l->poller.hot = true;
-	l->streak = 0;
 	poller_start(l->lane.reactor, &l->poller);
 }
 
@@ -118,15 +120,16 @@ static bool turn(struct frame_lane *l)
 	}
 	if (frame_lane_stopped(l) || l->lane.state == LANE_CONNECTING)
 		return any;
-	if (any || l->backlog)
-		heat(l);
 	if (any) {
+		l->streak =
+			l->turn_ns - l->worked_ns < SOON_NS ? l->streak + 1 : 0;
 		l->worked_ns = l->turn_ns;
-		l->streak++;
 	}
+	if (l->streak >= HOT_STREAK || l->backlog)
+		heat(l);
 	set_wants(l,
 	          !l->out_is_full && (!l->hot || (l->wants_read &&
-	                                          l->streak < HOT_STREAK)),
+	                                          l->streak < HOTTER_STREAK)),
 	          l->out_end != l->out_start);
 	return any;
 }
