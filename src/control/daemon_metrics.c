@@ -246,6 +246,22 @@ static void put_peers(struct daemon *n, FILE *f)
 		                      SESSION_UP);
 }
 
+static void put_latencies(struct daemon *n, FILE *f)
+{
+	static const char name[] = "causeway_peer_operation_seconds";
+	struct fabric_peer *p = NULL;
+
+	metrics_family(f, name, METRICS_HISTOGRAM, "seconds",
+	               "Operations on a peer's memory, from submit to answer");
+	while ((p = node_peer_next(n->fabric.node, p)))
+		for (unsigned c = 0; c < FABRIC_CLASSES; c++)
+			metrics_histogram(
+				f, name,
+				LABELS("peer", node_peer_name(p), "class",
+			               fabric_class_name(c)),
+				session_latency(node_peer_session(p), c));
+}
+
 static void put_links(struct daemon *n, FILE *f)
 {
 	struct session_link_info links[SESSION_LINKS];
@@ -320,6 +336,7 @@ static void put_fabric(struct daemon *n, void *arg)
 	if (n->fabric.node) {
 		put_peers(n, arg);
 		put_links(n, arg);
+		put_latencies(n, arg);
 	}
 	put_refused(n, arg);
 	for (size_t i = 0; i < ARRAY_LEN(key_counters); i++) {
