@@ -7,7 +7,7 @@
 
 struct scale {
 	const struct topo *t;
-	const struct lft *l;
+	const struct blocks *l;
 	uint64_t *load;  /* of each edge */
 	uint64_t *below; /* hosts that come through a switch */
 	uint16_t *depth;
@@ -109,7 +109,7 @@ static double permute(struct scale *s, uint64_t *seed, uint32_t *to,
 	return s->n_hosts ? sum / s->n_hosts : 1;
 }
 
-int balance_measure(const struct topo *t, const struct lft *l,
+int balance_measure(const struct topo *t, const struct blocks *l,
                     unsigned permutations, uint64_t seed, struct balance *out)
 {
 	size_t n = t->n_switches + 1u, edges = t->first[t->n_switches];

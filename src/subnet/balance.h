@@ -21,7 +21,7 @@ struct balance {
 };
 
 /* All pairs; `permutations` random ones from `seed`.  @return 0; -ENOMEM. */
-int balance_measure(const struct topo *t, const struct lft *l,
+int balance_measure(const struct topo *t, const struct blocks *l,
                     unsigned permutations, uint64_t seed, struct balance *out);
 
 #endif /* SUBNET_BALANCE_H */

@@ -41,7 +41,7 @@ static void find_components(struct check *c)
 			flood(c, s, (uint16_t)s);
 }
 
-int check_init(struct check *c, const struct topo *t, const struct lft *l,
+int check_init(struct check *c, const struct topo *t, const struct blocks *l,
                const uint8_t *layer, unsigned n_layers)
 {
 	size_t n = t->n_switches + 1;
@@ -161,7 +161,9 @@ static int follow(struct lid_walk *w, unsigned from)
 int check_lid(struct check *c, uint16_t lid, const struct check_end *end,
               unsigned n_ends, struct check_result *out)
 {
-	const uint8_t *block = c->lft->block[lid / LFT_BLOCK];
+	const uint8_t *block = blocks_has(c->lft, lid / LFT_BLOCK)
+	                               ? c->lft->block[lid / LFT_BLOCK]
+	                               : NULL;
 	uint8_t layer = c->layer ? c->layer[lid] : 0;
 	struct lid_walk w = {
 		.c = c, .lid = lid, .out = out, .end = end, .n_ends = n_ends
@@ -227,7 +229,7 @@ int check_all(struct check *c, struct check_result *out)
 	return err ? err : check_cycles(c, out);
 }
 
-int check_tables(const struct topo *t, const struct lft *l,
+int check_tables(const struct topo *t, const struct blocks *l,
                  const uint8_t *layer, unsigned n_layers,
                  struct check_result *out)
 {

@@ -41,7 +41,7 @@ struct check_result {
 
 struct check {
 	const struct topo *topo;
-	const struct lft *lft;
+	const struct blocks *lft;
 	const uint8_t *layer; /* [lid]; NULL: all in lane 0 */
 	struct cdg *cdg;      /* [n_layers], made by check_init() */
 	unsigned n_layers;
@@ -51,7 +51,7 @@ struct check {
 };
 
 /* @return 0; -ENOMEM. */
-int check_init(struct check *c, const struct topo *t, const struct lft *l,
+int check_init(struct check *c, const struct topo *t, const struct blocks *l,
                const uint8_t *layer, unsigned n_layers);
 void check_fini(struct check *c);
 
@@ -89,7 +89,7 @@ int check_cycles(struct check *c, struct check_result *out);
 int check_all(struct check *c, struct check_result *out);
 
 /* The same for tables as they are. */
-int check_tables(const struct topo *t, const struct lft *l,
+int check_tables(const struct topo *t, const struct blocks *l,
                  const uint8_t *layer, unsigned n_layers,
                  struct check_result *out);
 

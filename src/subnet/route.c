@@ -39,7 +39,7 @@ void route_init(struct route *r)
 
 void route_fini(struct route *r)
 {
-	lft_fini(&r->lft);
+	blocks_fini(&r->lft);
 	check_fini(&r->check);
 	free(r->dist);
 	free(r->rank);
@@ -58,7 +58,7 @@ static int make_room(struct route *r, const struct topo *t)
 		r->layer = calloc(1, LIDS);
 	if (!r->updown)
 		r->updown = calloc(1, LIDS);
-	if (!r->layer || !r->updown || lft_resize(&r->lft, t->n_switches))
+	if (!r->layer || !r->updown || blocks_resize(&r->lft, t->n_switches))
 		return -ENOMEM;
 	if (r->n_switches != n || !r->dist) {
 		free(r->dist);
@@ -73,7 +73,7 @@ static int make_room(struct route *r, const struct topo *t)
 		r->n_switches = t->n_switches;
 	}
 	for (uint32_t i = 0; i < t->n_dests; i++)
-		if (lft_need(&r->lft, t->dest[i].lid))
+		if (blocks_need(&r->lft, t->dest[i].lid / LFT_BLOCK))
 			return -ENOMEM;
 	return 0;
 }

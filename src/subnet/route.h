@@ -68,7 +68,7 @@ struct route_stats {
 };
 
 struct route {
-	struct lft lft;
+	struct blocks lft;
 	uint8_t *dist;    /* [to * n_switches + from], see ROUTE_DOWN */
 	uint32_t *rank;   /* order for up and down: lower is higher up */
 	uint8_t *layer;   /* [lid]: the lane, which is also the SL */

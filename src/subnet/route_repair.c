@@ -288,7 +288,7 @@ int route_repair(struct route *r, const struct topo *was,
 		return route_build(r, now, r->asked, r->lanes, e);
 	r->stats = (struct route_stats){ 0 };
 	for (uint32_t i = 0; i < now->n_dests && !err; i++)
-		err = lft_need(&r->lft, now->dest[i].lid);
+		err = blocks_need(&r->lft, now->dest[i].lid / LFT_BLOCK);
 	p.moved = malloc(now->n_switches + 1u);
 	p.row = malloc(now->n_switches + 1u);
 	if (!err)

@@ -199,9 +199,9 @@ static uint32_t *counts(struct route *r, struct route_work *w, unsigned sw)
 	for (unsigned b = 0; w->count[sw] && b < LFT_BLOCKS; b++) {
 		const uint8_t *entry;
 
-		if (!r->lft.block[b])
+		if (!blocks_has(&r->lft, b))
 			continue;
-		entry = lft_block(&r->lft, sw, b);
+		entry = blocks_at(&r->lft, sw, b);
 		for (unsigned i = 0; i < LFT_BLOCK; i++)
 			w->count[sw][entry[i]]++;
 	}

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < was.n_switches; i++)
 		for (unsigned k = 0; k < LFT_BLOCKS; k++)
 			if (r.lft.block[k])
-				lft_sent(&r.lft, i, k);
+				blocks_sent(&r.lft, i, k);
 	/* The first link up of a leaf. */
 	cut = g.switch_node[was.n_switches - 1];
 	cut = graph_port(&g, cut, was.edge[was.first[g.node[cut].sw]].port);
