@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hosts with several ports: who they are, and what is to be done for them. */
+#include "subnet/aggregate.h"
+
+#include "subnet/aggregate_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_BLOCKS (AGGREGATE_GROUPS_MAX / 2)
+#define LID_BLOCKS (LIDMAP_LIDS / 32)
+
+void aggregate_init(struct aggregate *a)
+{
+	*a = (struct aggregate){ 0 };
+	blocks_init(&a->groups, GROUP_BLOCKS, 0);
+	blocks_init(&a->lids, LID_BLOCKS, 0xff);
+}
+
+void aggregate_fini(struct aggregate *a)
+{
+	for (unsigned s = 0; s < a->n_switches; s++)
+		free(a->sw[s].group);
+	free(a->sw);
+	free(a->host);
+	blocks_fini(&a->groups);
+	blocks_fini(&a->lids);
+	aggregate_init(a);
+}
+
+/* Hosts are sorted by GUID. */
+static uint32_t position(const struct aggregate *a, uint64_t sys_guid)
+{
+	uint32_t low = 0, high = a->n;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (a->host[mid].sys_guid < sys_guid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct aggregate_host *aggregate_find(const struct aggregate *a,
+                                      uint64_t sys_guid)
+{
+	uint32_t at = position(a, sys_guid);
+
+	return at < a->n && a->host[at].sys_guid == sys_guid ? &a->host[at]
+	                                                     : NULL;
+}
+
+static struct aggregate_host *add_host(struct aggregate *a, uint64_t sys_guid)
+{
+	uint32_t at = position(a, sys_guid);
+
+	if (a->n == a->room) {
+		uint32_t room = a->room ? a->room * 2 : 64;
+		struct aggregate_host *host =
+			realloc(a->host, room * sizeof(*host));
+
+		if (!host)
+			return NULL;
+		a->host = host;
+		a->room = room;
+	}
+	memmove(&a->host[at + 1], &a->host[at],
+	        (a->n - at) * sizeof(*a->host));
+	a->n++;
+	a->host[at] = (struct aggregate_host){
+		.sys_guid = sys_guid,
+		.ask = true,
+	};
+	return &a->host[at];
+}
+
+/* -- collecting ------------------------------------------------------------ */
+
+struct candidate {
+	uint64_t sys_guid;
+	uint64_t node_guid;
+	uint32_t port;
+	uint16_t lid;
+	uint8_t number;
+	uint8_t up;
+};
+
+static int by_host(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->sys_guid != y->sys_guid)
+		return x->sys_guid < y->sys_guid ? -1 : 1;
+	if (x->node_guid != y->node_guid)
+		return x->node_guid < y->node_guid ? -1 : 1;
+	return (int)x->number - (int)y->number;
+}
+
+/* Two HCAs behind each other's cables are no way into a host. */
+static bool has_link(const struct graph *g, const struct graph_port *p)
+{
+	return p->peer != GRAPH_NONE && !p->isolated &&
+	       !g->port[p->peer].isolated &&
+	       g->node[g->port[p->peer].node].kind == GRAPH_SWITCH;
+}
+
+static bool same_members(const struct aggregate_host *h,
+                         const struct candidate *c, unsigned n)
+{
+	if (h->n_members != n)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (h->port[i] != c[i].port || h->lid[i] != c[i].lid)
+			return false;
+	return true;
+}
+
+static void update_host(struct aggregate_host *h, const struct candidate *c,
+                        unsigned n, uint32_t pass)
+{
+	bool same = same_members(h, c, n);
+
+	h->seen = pass;
+	if (!same && h->n_members > 0) {
+		h->generation++;
+		h->tell = true;
+		h->ask = h->state == AGGREGATE_INCAPABLE ||
+		         h->state == AGGREGATE_REFUSED;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (!same || h->up[i] != c[i].up)
+			h->reroute = true;
+		h->port[i] = c[i].port;
+		h->lid[i] = c[i].lid;
+		h->up[i] = c[i].up;
+	}
+	h->n_members = (uint8_t)n;
+}
+
+static int take_host(struct aggregate *a, const struct candidate *c, unsigned n,
+                     uint32_t pass)
+{
+	struct aggregate_host *h = aggregate_find(a, c->sys_guid);
+	unsigned up = 0;
+
+	if (n > AGGREGATE_MEMBERS)
+		n = AGGREGATE_MEMBERS;
+	for (unsigned i = 0; i < n; i++)
+		up += c[i].up;
+	if (up < 2 && !(h && h->vlid))
+		return 0;
+	if (!h)
+		h = add_host(a, c->sys_guid);
+	if (!h)
+		return -ENOMEM;
+	update_host(h, c, n, pass);
+	return 0;
+}
+
+int aggregate_collect(struct aggregate *a, const struct graph *g,
+                      uint16_t (*lid_of)(void *arg, uint32_t port,
+                                         uint8_t *lmc),
+                      void *arg, uint32_t pass)
+{
+	struct candidate *c = malloc((g->n_ports + 1) * sizeof(*c));
+	uint32_t n = 0, next;
+	int err = 0;
+
+	if (!c)
+		return -ENOMEM;
+	a->pass = pass;
+	for (uint32_t i = 0; i < g->n_ports; i++) {
+		const struct graph_port *p = &g->port[i];
+		const struct graph_node *node = &g->node[p->node];
+		uint8_t lmc;
+
+		if (!node->present || node->kind != GRAPH_CA || !p->guid ||
+		    !node->sys_guid || p->number == 0)
+			continue;
+		c[n] = (struct candidate){
+			.sys_guid = node->sys_guid,
+			.node_guid = node->guid,
+			.port = i,
+			.number = p->number,
+			.lid = lid_of(arg, i, &lmc),
+			.up = has_link(g, p),
+		};
+		n += c[n].lid != 0;
+	}
+	qsort(c, n, sizeof(*c), by_host);
+	for (uint32_t i = 0; i < n && !err; i = next) {
+		next = i + 1;
+		while (next < n && c[next].sys_guid == c[i].sys_guid)
+			next++;
+		err = take_host(a, &c[i], next - i, pass);
+	}
+	free(c);
+	return err;
+}
+
+uint16_t aggregate_vlid(const struct aggregate *a, uint64_t sys_guid)
+{
+	const struct aggregate_host *h = aggregate_find(a, sys_guid);
+
+	return h && h->state == AGGREGATE_IN_FORCE ? h->vlid : 0;
+}
+
+/* -- groups ---------------------------------------------------------------- */
+
+static int grow_switches(struct aggregate *a, unsigned n)
+{
+	struct aggregate_switch *sw;
+
+	if (n <= a->n_switches)
+		return 0;
+	sw = realloc(a->sw, n * sizeof(*sw));
+	if (!sw)
+		return -ENOMEM;
+	memset(&sw[a->n_switches], 0, (n - a->n_switches) * sizeof(*sw));
+	a->sw = sw;
+	a->n_switches = n;
+	return 0;
+}
+
+int aggregate_switch_can(struct aggregate *a, unsigned sw, unsigned cap,
+                         unsigned members)
+{
+	int err = grow_switches(a, sw + 1);
+
+	if (err)
+		return err;
+	if (cap > AGGREGATE_GROUPS_MAX)
+		cap = AGGREGATE_GROUPS_MAX;
+	if (members < 2)
+		cap = 0;
+	a->sw[sw].cap = (uint16_t)cap;
+	a->sw[sw].members_cap = (uint16_t)members;
+	if (!cap)
+		return 0;
+	err = blocks_resize(&a->groups, sw + 1);
+	return err ? err : blocks_resize(&a->lids, sw + 1);
+}
+
+void aggregate_switch_reset(struct aggregate *a, unsigned sw)
+{
+	if (sw >= a->n_switches || !a->sw[sw].cap)
+		return;
+	blocks_mark_switch(&a->groups, sw);
+	blocks_mark_switch(&a->lids, sw);
+}
+
+static unsigned find_group(struct aggregate *a, unsigned sw,
+                           const uint8_t mask[32], unsigned *unused)
+{
+	struct aggregate_switch *w = &a->sw[sw];
+
+	*unused = w->n;
+	for (unsigned i = 0; i < w->n; i++) {
+		if (memcmp(w->group[i].mask, mask, 32) == 0)
+			return i;
+		if (!w->group[i].uses && w->group[i].freed != a->pass &&
+		    *unused == w->n)
+			*unused = i;
+	}
+	return w->n;
+}
+
+/* The number of a set of ports, new if need be; AGGREGATE_NO_GROUP: there is
+ * no room. */
+static unsigned take_group(struct aggregate *a, unsigned sw,
+                           const uint8_t mask[32])
+{
+	struct aggregate_switch *w = &a->sw[sw];
+	unsigned unused, at = find_group(a, sw, mask, &unused);
+	uint8_t bytes[BLOCKS_SIZE];
+
+	if (at < w->n) {
+		w->group[at].uses++;
+		return at;
+	}
+	at = unused;
+	if (at == w->cap)
+		return AGGREGATE_NO_GROUP;
+	if (at == w->n) {
+		struct aggregate_group *group =
+			realloc(w->group, (w->n + 1u) * sizeof(*group));
+
+		if (!group || blocks_need(&a->groups, at / 2)) {
+			w->group = group ? group : w->group;
+			return AGGREGATE_NO_GROUP;
+		}
+		w->group = group;
+		w->n++;
+	}
+	w->group[at] = (struct aggregate_group){ .uses = 1 };
+	memcpy(w->group[at].mask, mask, 32);
+	memcpy(bytes, blocks_at(&a->groups, sw, at / 2), sizeof(bytes));
+	memcpy(bytes + at % 2 * 32, mask, 32);
+	blocks_put(&a->groups, sw, at / 2, bytes);
+	return at;
+}
+
+static void leave_group(struct aggregate *a, unsigned sw, unsigned number)
+{
+	struct aggregate_switch *w = &a->sw[sw];
+
+	if (number >= w->n || w->group[number].uses == 0)
+		return;
+	if (--w->group[number].uses == 0)
+		w->group[number].freed = a->pass;
+}
+
+int aggregate_bind(struct aggregate *a, unsigned sw, uint16_t vlid,
+                   const uint8_t *mask)
+{
+	unsigned block = vlid / 32u, number = AGGREGATE_NO_GROUP, had;
+	uint8_t bytes[BLOCKS_SIZE];
+
+	if (sw >= a->n_switches || !a->sw[sw].cap)
+		return 0;
+	if (!mask && !blocks_has(&a->lids, block))
+		return 0;
+	if (blocks_need(&a->lids, block))
+		return -ENOMEM;
+	memcpy(bytes, blocks_at(&a->lids, sw, block), sizeof(bytes));
+	had = (unsigned)(bytes[vlid % 32 * 2] << 8 | bytes[vlid % 32 * 2 + 1]);
+	if (mask && had < a->sw[sw].n &&
+	    memcmp(a->sw[sw].group[had].mask, mask, 32) == 0)
+		return 0;
+	if (mask)
+		number = take_group(a, sw, mask);
+	leave_group(a, sw, had);
+	bytes[vlid % 32 * 2] = (uint8_t)(number >> 8);
+	bytes[vlid % 32 * 2 + 1] = (uint8_t)number;
+	blocks_put(&a->lids, sw, block, bytes);
+	return 0;
+}
