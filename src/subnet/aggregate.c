@@ -68,8 +68,7 @@ static struct aggregate_host *add_host(struct aggregate *a, uint64_t sys_guid)
 		a->host = host;
 		a->room = room;
 	}
-	memmove(&a->host[at + 1], &a->host[at],
-	        (a->n - at) * sizeof(*a->host));
+	memmove(&a->host[at + 1], &a->host[at], (a->n - at) * sizeof(*a->host));
 	a->n++;
 	a->host[at] = (struct aggregate_host){
 		.sys_guid = sys_guid,
@@ -122,7 +121,11 @@ static bool same_members(const struct aggregate_host *h,
 static void update_host(struct aggregate_host *h, const struct candidate *c,
                         unsigned n, uint32_t pass)
 {
-	bool same = same_members(h, c, n);
+	bool same;
+
+	if (h->members_max && n > h->members_max)
+		n = h->members_max;
+	same = same_members(h, c, n);
 
 	h->seen = pass;
 	if (!same && h->n_members > 0) {

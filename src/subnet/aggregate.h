@@ -60,15 +60,15 @@ struct aggregate_host {
 	uint8_t n_members;
 	uint8_t members_max;
 	uint8_t capabilities;
-	uint8_t state;  /* enum aggregate_state */
-	uint8_t result; /* enum lag_result of the last Set */
-	uint8_t mode;   /* that is in force */
-	uint16_t vlid;  /* 0: none */
+	uint8_t state;     /* enum aggregate_state */
+	uint8_t result;    /* enum lag_result of the last Set */
+	uint8_t mode;      /* that is in force */
+	uint16_t vlid;     /* 0: none */
 	uint16_t had_vlid; /* that the host said it has */
-	bool tell;      /* the host has to be told */
-	bool ask;       /* the host has to be asked */
-	bool reroute;   /* its entries have to be made again */
-	bool pinned;    /* follows one member */
+	bool tell;         /* the host has to be told */
+	bool ask;          /* the host has to be asked */
+	bool reroute;      /* its entries have to be made again */
+	bool pinned;       /* follows one member */
 };
 
 /* A set of ports in one switch. */

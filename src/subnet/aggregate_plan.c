@@ -70,8 +70,7 @@ static void find_egress(struct planner *p, unsigned sw)
 		uint8_t port = lft_get(&p->r->lft, sw, p->end[i].lid);
 
 		if (route_hops(p->end[i].dist[sw]) != nearest ||
-		    !can_reach(p->r, &p->end[i], sw) ||
-		    memchr(out, port, n))
+		    !can_reach(p->r, &p->end[i], sw) || memchr(out, port, n))
 			continue;
 		out[n++] = port;
 	}
@@ -125,9 +124,9 @@ static int try_dependencies(struct planner *p, struct cdg *c)
 
 			for (unsigned k = 0; e && k < p->n[e->to] && !err;
 			     k++) {
-				uint8_t next = p->egress[e->to *
-				                                 AGGREGATE_MEMBERS +
-				                         k];
+				uint8_t next =
+					p->egress[e->to * AGGREGATE_MEMBERS +
+				                  k];
 
 				if (topo_edge_at(t, e->to, next))
 					err = cdg_try(c, e->to, e->back, next);
@@ -160,8 +159,7 @@ static bool one_lane(const struct planner *p)
 {
 	for (unsigned i = 1; i < p->n_ends; i++)
 		if (p->r->layer[p->end[i].lid] != p->r->layer[p->end[0].lid] ||
-		    p->r->updown[p->end[i].lid] !=
-		            p->r->updown[p->end[0].lid])
+		    p->r->updown[p->end[i].lid] != p->r->updown[p->end[0].lid])
 			return false;
 	return true;
 }
@@ -204,9 +202,8 @@ static int route_host(struct planner *p, const struct graph *g)
 	lane = p->r->layer[p->end[0].lid];
 	p->r->layer[p->h->vlid] = lane;
 	p->r->updown[p->h->vlid] = p->r->updown[p->end[0].lid];
-	if (p->n_ends > 1 &&
-	    (!one_lane(p) || !p->r->check.cdg ||
-	     try_dependencies(p, &p->r->check.cdg[lane])))
+	if (p->n_ends > 1 && (!one_lane(p) || !p->r->check.cdg ||
+	                      try_dependencies(p, &p->r->check.cdg[lane])))
 		pin(p);
 	return write_entries(p);
 }
@@ -223,8 +220,7 @@ static bool is_touched(const struct aggregate_host *h, const uint8_t *touched)
 
 static bool can(const struct aggregate_host *h)
 {
-	return h->state == AGGREGATE_PROPOSED ||
-	       h->state == AGGREGATE_IN_FORCE;
+	return h->state == AGGREGATE_PROPOSED || h->state == AGGREGATE_IN_FORCE;
 }
 
 int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
@@ -293,8 +289,7 @@ unsigned aggregate_share(const struct aggregate *a,
 			continue;
 		while (hops++ < CHECK_HOPS &&
 		       lft_get(&r->lft, sw, h->vlid) < t->stride &&
-		       (e = topo_edge_at(t, sw,
-		                         lft_get(&r->lft, sw, h->vlid))))
+		       (e = topo_edge_at(t, sw, lft_get(&r->lft, sw, h->vlid))))
 			sw = e->to;
 		n += sw == g->node[g->port[peer].node].sw &&
 		     lft_get(&r->lft, sw, h->vlid) == g->port[peer].number;

@@ -33,7 +33,7 @@ enum election_state {
 
 enum election_action {
 	ELECTION_NOTHING,
-	ELECTION_DISCOVER,    /* run a pass over everything */
+	ELECTION_DISCOVER, /* run a pass over everything */
 	ELECTION_BECAME_MASTER,
 	ELECTION_BECAME_STANDBY,
 	ELECTION_HAND_OVER,   /* Set(SMInfo, HANDOVER) to e->peer[e->other] */
@@ -53,7 +53,7 @@ enum election_control {
 struct election_peer {
 	uint64_t guid;
 	uint64_t port_guid;
-	uint32_t seen;  /* the pass that met it */
+	uint32_t seen; /* the pass that met it */
 	uint16_t lid;
 	uint8_t priority;
 	uint8_t state; /* enum election_state */

@@ -50,6 +50,7 @@ struct graph_port {
 	uint64_t guid; /* of CA ports and port 0 of switches, else 0 */
 	uint32_t node;
 	uint32_t peer;     /* the port at the other end; GRAPH_NONE */
+	uint32_t seen;     /* the pass that met its link last */
 	uint32_t cap_mask; /* PortInfo.CapabilityMask */
 	uint16_t lid;      /* as the port itself says; 0: none */
 	uint16_t sm_lid;
@@ -63,10 +64,16 @@ struct graph_port {
 	uint8_t mtu;     /* NeighborMTU */
 	uint8_t vl_cap;  /* VLCap: 1: VL0, 2: VL0-1, 3: VL0-3, 4: VL0-7, ... */
 	uint8_t op_vls;  /* OperationalVLs, coded like vl_cap */
+	uint8_t errors;  /* LocalPhyErrors << 4 | OverrunErrors */
+	uint8_t guid_cap;
 	bool known;      /* PortInfo has been read */
 	bool isolated;   /* its link is not used: see subnet/health.h */
 	uint8_t flaps;   /* link losses lately; see subnet/health.h */
-	uint8_t subnet_timeout;
+	bool reregister; /* a CA port that has to hear of a new SA */
+	bool has_m_key;  /* ours was set */
+	bool refused;    /* a Set; not tried again before a full pass */
+	uint32_t keys;   /* of what P_Keys were set; 0: none */
+	uint32_t qos;    /* of what SL2VL and VLArb were set; 0: none */
 };
 
 struct graph_node {

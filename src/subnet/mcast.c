@@ -25,8 +25,7 @@ void mcast_fini(struct mcast *m)
 struct mcast_group *mcast_find(struct mcast *m, const uint8_t mgid[16])
 {
 	for (unsigned i = 0; i < MCAST_GROUPS_MAX; i++)
-		if (m->group[i].mlid &&
-		    memcmp(m->group[i].mgid, mgid, 16) == 0)
+		if (m->group[i].mlid && memcmp(m->group[i].mgid, mgid, 16) == 0)
 			return &m->group[i];
 	return NULL;
 }
@@ -129,7 +128,8 @@ static unsigned choose_root(const struct topo *t)
 
 	for (unsigned s = 0; s < t->n_switches; s++) {
 		unsigned links = t->first[s + 1] - t->first[s];
-		unsigned score = links * 2 + (links && !t->n_hosts[s]) * 1024;
+		unsigned score =
+			links * 2 + (links && !t->n_hosts[s] ? 1024u : 0u);
 
 		if (score > most) {
 			most = score;
@@ -165,7 +165,8 @@ static void grow_tree(struct tree *w)
 
 static bool add_port(struct tree *w, unsigned sw, unsigned port)
 {
-	uint16_t *at = &w->mask[sw][port / 16], bit = (uint16_t)(1 << port % 16);
+	uint16_t *at = &w->mask[sw][port / 16],
+		 bit = (uint16_t)(1 << port % 16);
 	bool had = *at & bit;
 
 	*at |= bit;
@@ -237,7 +238,7 @@ static void cut_root(struct tree *w)
 			return; /* its one port is a host's */
 		memset(w->mask[sw], 0, sizeof(w->mask[sw]));
 		w->mask[next][w->up[next] / 16] &=
-			(uint16_t)~(1 << w->up[next] % 16);
+			(uint16_t) ~(1 << w->up[next] % 16);
 		sw = next;
 	}
 }

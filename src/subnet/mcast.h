@@ -34,8 +34,8 @@ struct mcast_group {
 	uint16_t mlid;
 	uint16_t pkey;
 	uint8_t mtu, rate, life, sl, tclass, hop_limit, scope;
-	bool fixed;  /* made by the policy: stays without members */
-	bool dirty;  /* its tree has to be made again */
+	bool fixed; /* made by the policy: stays without members */
+	bool dirty; /* its tree has to be made again */
 	struct mcast_member *member;
 	uint32_t n_members, room;
 };
@@ -43,7 +43,7 @@ struct mcast_group {
 struct mcast {
 	struct mcast_group *group; /* by MLID - MCAST_LID_FIRST; mlid 0: free */
 	unsigned n;
-	unsigned cap;  /* MLIDs that all switches have */
+	unsigned cap;      /* MLIDs that all switches have */
 	struct blocks mft; /* number: position * 512 + block; big-endian */
 	bool all_dirty;
 };

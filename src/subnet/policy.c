@@ -83,8 +83,8 @@ static int add_guid(struct reader *r, struct policy_partition *part,
 	return 0;
 }
 
-static int read_who(struct reader *r, struct policy_partition *part,
-                    char *list, bool full)
+static int read_who(struct reader *r, struct policy_partition *part, char *list,
+                    bool full)
 {
 	uint8_t *who = full ? &part->full : &part->limited;
 	char *word;
@@ -117,7 +117,7 @@ static const struct {
 	unsigned value;
 	uint8_t code;
 } mtus[] = { { 256, 1 }, { 512, 2 }, { 1024, 3 }, { 2048, 4 }, { 4096, 5 } },
-  rates[] = { { 10, 3 }, { 20, 6 }, { 40, 7 },  { 30, 4 },  { 60, 8 },
+  rates[] = { { 10, 3 }, { 20, 6 },   { 40, 7 },  { 30, 4 },   { 60, 8 },
 	      { 80, 9 }, { 120, 10 }, { 56, 12 }, { 100, 16 }, { 200, 17 } };
 
 static int read_option(struct reader *r, struct policy_partition *part,
@@ -208,7 +208,8 @@ static int read_arb(struct reader *r, struct policy_arb *arb, char **rest)
 
 		if (weight)
 			*weight++ = '\0';
-		if (!weight || !number(word, 14, &vl) || !number(weight, 255, &w))
+		if (!weight || !number(word, 14, &vl) ||
+		    !number(weight, 255, &w))
 			return bad(r, "not VL:WEIGHT", word);
 		if (arb->n == POLICY_ARB)
 			return bad(r, "at most 32 entries", NULL);

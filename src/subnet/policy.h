@@ -44,7 +44,7 @@ enum policy_who { POLICY_NOBODY, POLICY_ALL, POLICY_SM, POLICY_LISTED };
 
 struct policy_partition {
 	char name[POLICY_NAME];
-	uint16_t pkey; /* without bit 15 */
+	uint16_t pkey;         /* without bit 15 */
 	uint8_t full, limited; /* enum policy_who */
 	bool ipoib;
 	uint8_t mtu;  /* code, 0: default */

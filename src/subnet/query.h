@@ -57,7 +57,7 @@ struct query_lag {
 		const char *switch_desc; /* "": no link */
 		uint16_t lid;
 		uint8_t port;
-		uint8_t state;    /* enum lag_member_state, as the host says */
+		uint8_t state; /* enum lag_member_state, as the host says */
 		unsigned sw_port;
 		unsigned switches; /* that send to it, by their plain table */
 	} member[QUERY_MEMBERS];
@@ -81,17 +81,16 @@ struct query_hop {
  *         are there, the last says what is wrong (out of `n` given).
  */
 int query_explain(const struct subnet *s, const char *from, const char *to,
-                  struct query_hop hop[QUERY_HOPS], unsigned *n,
-                  struct err *e);
+                  struct query_hop hop[QUERY_HOPS], unsigned *n, struct err *e);
 
 /* What a pass would change, were it run now: nothing is sent. */
 struct query_plan {
-	unsigned lids;         /* ports that would get another LID */
-	unsigned ports;        /* PortInfo to set */
-	unsigned switches;     /* with blocks to write */
-	unsigned blocks;       /* of forwarding tables */
-	unsigned entries;      /* that differ in them */
-	unsigned lags;         /* hosts to tell */
+	unsigned lids;     /* ports that would get another LID */
+	unsigned ports;    /* PortInfo to set */
+	unsigned switches; /* with blocks to write */
+	unsigned blocks;   /* of forwarding tables */
+	unsigned entries;  /* that differ in them */
+	unsigned lags;     /* hosts to tell */
 	enum route_engine engine;
 	char why[SUBNET_TEXT];
 };

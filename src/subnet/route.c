@@ -46,11 +46,11 @@ void route_fini(struct route *r)
 	free(r->layer);
 	free(r->updown);
 	free(r->dist_ud);
+	free(r->touched);
 	route_init(r);
 }
 
-/* Room for the topology's switches and LIDs. */
-static int make_room(struct route *r, const struct topo *t)
+int route_room(struct route *r, const struct topo *t)
 {
 	size_t n = t->n_switches;
 
@@ -58,7 +58,10 @@ static int make_room(struct route *r, const struct topo *t)
 		r->layer = calloc(1, LIDS);
 	if (!r->updown)
 		r->updown = calloc(1, LIDS);
-	if (!r->layer || !r->updown || blocks_resize(&r->lft, t->n_switches))
+	if (!r->touched)
+		r->touched = calloc(1, LIDS);
+	if (!r->layer || !r->updown || !r->touched ||
+	    blocks_resize(&r->lft, t->n_switches))
 		return -ENOMEM;
 	if (r->n_switches != n || !r->dist) {
 		free(r->dist);
@@ -196,7 +199,7 @@ int route_build(struct route *r, const struct topo *t, enum route_engine asked,
 {
 	uint64_t start = clock_now_ns();
 	struct check_result res = { 0 };
-	int err = make_room(r, t);
+	int err = route_room(r, t);
 
 	if (err)
 		return err_set(e, err,
@@ -227,6 +230,7 @@ int route_build(struct route *r, const struct topo *t, enum route_engine asked,
 	}
 	if (err)
 		return err_set(e, err, "out of memory for routing");
+	memset(r->touched, 1, LIDS);
 	r->stats.unreachable = (uint32_t)res.unreachable;
 	r->stats.took_ns = clock_now_ns() - start;
 	return 0;

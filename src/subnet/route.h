@@ -80,11 +80,18 @@ struct route {
 	/* Dependencies that are in force, so that a repair need not collect
 	 * them again; `check.cdg` NULL: none. */
 	struct check check;
+	uint8_t *touched; /* [lid]: an entry changed in the last call */
 	enum route_engine asked;
 	enum route_engine used;
 	char why[160]; /* why `used` is not `asked`; "" */
 	struct route_stats stats;
 };
+
+/* Hops of an entry of dist[]. */
+static inline unsigned route_hops(uint8_t dist)
+{
+	return dist & ~ROUTE_DOWN;
+}
 
 void route_init(struct route *r);
 void route_fini(struct route *r);
@@ -100,6 +107,13 @@ enum route_engine route_parse(const char *name);
  * @return 0; -ENOMEM; -EINVAL: the engine doesn't fit this fabric.
  */
 int route_build(struct route *r, const struct topo *t, enum route_engine asked,
+                unsigned lanes, struct err *e);
+
+/*
+ * Tables that keep whatever is right in r->lft, which was read from switches
+ * (and is marked where it was not): for a manager that takes over.
+ */
+int route_adopt(struct route *r, const struct topo *t, enum route_engine asked,
                 unsigned lanes, struct err *e);
 
 /*

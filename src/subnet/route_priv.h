@@ -23,11 +23,6 @@ struct route_rule {
 extern const struct route_rule route_rule_minhop;
 extern const struct route_rule route_rule_updown;
 
-static inline unsigned route_hops(uint8_t dist)
-{
-	return dist & ~ROUTE_DOWN;
-}
-
 /*
  * Order the switches for up and down: rank is level << 16 | switch, lower is
  * higher up.  `levels` asks for those of a tree, where the hosts' switches are
@@ -38,6 +33,9 @@ static inline unsigned route_hops(uint8_t dist)
  * @return 0; -ENOMEM; -EINVAL: it is no such tree.
  */
 int route_rank(struct route *r, const struct topo *t, bool levels);
+
+/* Room for the topology's switches and LIDs.  @return 0; -ENOMEM. */
+int route_room(struct route *r, const struct topo *t);
 
 /* Check all tables, and keep what was collected in r->check. */
 int route_verify(struct route *r, const struct topo *t,
@@ -55,7 +53,6 @@ struct route_work {
 	uint32_t *first;  /* where each place in the queue has its own */
 	uint32_t *chosen; /* edge of each place in the queue */
 	uint32_t **count; /* repair: LIDs by port, made when first needed */
-	uint8_t *touched; /* [lid]: an entry of it was changed */
 	unsigned top;     /* fattree: levels above the hosts' */
 	unsigned fan[8];  /* fattree: product of the ports up below a level */
 };

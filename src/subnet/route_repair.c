@@ -169,7 +169,7 @@ static int keep_lanes(struct repair *p)
 	if (!keep)
 		return -ENOMEM;
 	for (unsigned lid = 0; lid < LIDS; lid++)
-		keep[lid] = !p->w.touched[lid];
+		keep[lid] = !p->r->touched[lid];
 	for (unsigned s = 0; s < p->now->n_switches; s++)
 		for (uint32_t d = p->now->first_dest[s];
 		     p->moved[s] && d < p->now->first_dest[s + 1]; d++)
@@ -216,7 +216,7 @@ static int verify_changes(struct repair *p, struct check_result *res)
 		const struct topo_dest *d = &now->dest[i];
 		struct check_end end = { d->sw, d->port };
 
-		if (p->w.touched[d->lid] || p->moved[d->sw] || uses_gone(p, d))
+		if (p->r->touched[d->lid] || p->moved[d->sw] || uses_gone(p, d))
 			err = check_lid(&r->check, d->lid, &end, 1, res);
 	}
 	if (!err)
@@ -287,6 +287,7 @@ int route_repair(struct route *r, const struct topo *was,
 	    !r->dist)
 		return route_build(r, now, r->asked, r->lanes, e);
 	r->stats = (struct route_stats){ 0 };
+	memset(r->touched, 0, LIDS);
 	for (uint32_t i = 0; i < now->n_dests && !err; i++)
 		err = blocks_need(&r->lft, now->dest[i].lid / LFT_BLOCK);
 	p.moved = malloc(now->n_switches + 1u);
@@ -307,5 +308,67 @@ int route_repair(struct route *r, const struct topo *was,
 	if (err)
 		return err_set(e, err, "out of memory for routing");
 	r->stats.took_ns = clock_now_ns() - start;
+	return 0;
+}
+
+/* -- taking over ----------------------------------------------------------- */
+
+/* Distances for the engine in `used`, and entries that fit them. */
+static int adopt(struct repair *p)
+{
+	struct route *r = p->r;
+	const struct route_rule *rule = rule_of(r);
+	unsigned n = p->now->n_switches;
+	struct check_result res = { 0 };
+	int err = 0;
+
+	memset(r->updown, 0, LIDS);
+	memset(r->layer, 0, LIDS);
+	r->n_layers = 1;
+	if (rule == &route_rule_updown) {
+		err = route_rank(r, p->now, true);
+		if (err == -EINVAL && r->used == ROUTE_UPDOWN)
+			err = route_rank(r, p->now, false);
+	}
+	for (unsigned to = 0; to < n && !err; to++) {
+		uint8_t *dist = r->dist + (size_t)to * n;
+
+		rule->search(r, p->now, to, dist, p->w.queue);
+		route_mend(r, &p->w, to, rule, dist, 0);
+	}
+	if (!err && r->used == ROUTE_LAYERED) {
+		err = route_layers(r, p->now, NULL);
+		if (err == -ENOSPC)
+			err = mend_rest(p);
+	}
+	return err ? err : route_verify(r, p->now, &res);
+}
+
+int route_adopt(struct route *r, const struct topo *t, enum route_engine asked,
+                unsigned lanes, struct err *e)
+{
+	struct repair p = { .r = r, .now = t };
+	int err = route_room(r, t);
+
+	if (!err)
+		err = route_work_init(&p.w, t);
+	if (err)
+		return err_set(e, err, "out of memory for routing");
+	r->asked = asked;
+	r->lanes = lanes > ROUTE_LAYERS_MAX ? ROUTE_LAYERS_MAX : lanes;
+	r->why[0] = '\0';
+	r->stats = (struct route_stats){ .searches = t->n_switches };
+	r->used = asked == ROUTE_AUTO ? ROUTE_MINHOP : asked;
+	if (r->used == ROUTE_LAYERED && r->lanes < 2)
+		r->used = ROUTE_UPDOWN;
+	err = adopt(&p);
+	if (err == -ELOOP && asked == ROUTE_AUTO && r->lanes > 1) {
+		r->used = ROUTE_LAYERED;
+		err = adopt(&p);
+	}
+	route_work_fini(&p.w);
+	if (err)
+		return route_build(r, t, asked, lanes, e);
+	memset(r->touched, 1, LIDS);
 	return 0;
 }

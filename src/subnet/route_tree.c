@@ -26,9 +26,8 @@ int route_work_init(struct route_work *w, const struct topo *t)
 	w->load = calloc(edges, sizeof(*w->load));
 	w->cand = malloc(edges * sizeof(*w->cand));
 	w->count = calloc(n, sizeof(*w->count));
-	w->touched = calloc(1, LFT_BLOCKS * LFT_BLOCK);
 	if (!w->queue || !w->cost || !w->weight || !w->first || !w->chosen ||
-	    !w->load || !w->cand || !w->count || !w->touched) {
+	    !w->load || !w->cand || !w->count) {
 		route_work_fini(w);
 		return -ENOMEM;
 	}
@@ -47,7 +46,6 @@ void route_work_fini(struct route_work *w)
 	free(w->load);
 	free(w->cand);
 	free(w->count);
-	free(w->touched);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -219,7 +217,7 @@ static void put(struct route *r, struct route_work *w, unsigned sw,
 		w->count[sw][had]--;
 		w->count[sw][port]++;
 	}
-	w->touched[lid] = 1;
+	r->touched[lid] = 1;
 	r->stats.changed++;
 }
 

@@ -58,16 +58,16 @@ struct subnet;
 
 /* What happened, for the log, `events` and metrics. */
 enum subnet_event_kind {
-	SUBNET_EVENT_STATE,      /* our own state */
-	SUBNET_EVENT_SWEEP,      /* a pass has ended */
+	SUBNET_EVENT_STATE, /* our own state */
+	SUBNET_EVENT_SWEEP, /* a pass has ended */
 	SUBNET_EVENT_NODE_UP,
 	SUBNET_EVENT_NODE_DOWN,
 	SUBNET_EVENT_LINK_UP,
 	SUBNET_EVENT_LINK_DOWN,
-	SUBNET_EVENT_ROUTING,    /* another engine, or tables refused */
+	SUBNET_EVENT_ROUTING, /* another engine, or tables refused */
 	SUBNET_EVENT_LAG,
-	SUBNET_EVENT_FAULT,      /* an inconsistent fabric */
-	SUBNET_EVENT_SECURITY,   /* keys, a manager that is not welcome */
+	SUBNET_EVENT_FAULT,    /* an inconsistent fabric */
+	SUBNET_EVENT_SECURITY, /* keys, a manager that is not welcome */
 	SUBNET_EVENT_NO_ANSWER,
 	SUBNET_EVENT_POLICY,
 	SUBNET_EVENT_KINDS
@@ -157,7 +157,7 @@ struct subnet_status {
 	unsigned lanes;
 	const char *why; /* route.why */
 	uint64_t passes;
-	uint64_t last_pass_ns;  /* how long it took */
+	uint64_t last_pass_ns; /* how long it took */
 	uint64_t last_pass_smps;
 	uint64_t first_pass_ns; /* from the first SMP to a ready fabric */
 	uint64_t smps_sent, smps_retried, smps_lost;

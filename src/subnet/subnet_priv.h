@@ -37,10 +37,10 @@ enum ask_kind {
 	SET_MFT,
 	SET_GROUPS,
 	SET_GROUP_LIDS,
-	SET_PKEYS, /* port, block */
-	SET_SL2VL, /* port; out port << 8 | in port */
-	SET_VLARB, /* port, block */
-	SET_LAG_HOST, /* port, host << 0 */
+	SET_PKEYS,    /* port, block */
+	SET_SL2VL,    /* port; out port << 8 | in port */
+	SET_VLARB,    /* port, block */
+	SET_LAG_HOST, /* port */
 	ASK_KINDS
 };
 
@@ -77,16 +77,17 @@ enum subnet_phase {
 
 /* What a switch has beside its forwarding table, as far as we know. */
 struct subnet_switch {
-	uint16_t lft_top;   /* that it has */
-	uint16_t adopt_top; /* blocks to read, when it is new to us */
+	struct smp_switch_info info;
+	uint16_t lft_top;    /* that it has */
+	uint16_t adopt_top;  /* blocks to read, when it is new to us */
 	uint16_t groups_cap; /* 0: no groups */
-	uint8_t members_cap;
+	uint16_t members_cap;
 	bool asked_lag;
 	bool fresh;   /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
 };
 
-struct sa;
+struct admin;
 
 struct subnet {
 	struct reactor *reactor;
@@ -94,8 +95,9 @@ struct subnet {
 	struct subnet_opts opts;
 	char *lid_file, *policy_file;
 	struct transact *smp;
-	struct mad_agent agent; /* SMInfo and traps of others */
-	struct sa *sa;
+	struct transact *poller; /* to other managers */
+	struct mad_agent agent;  /* SMInfo and traps of others */
+	struct admin *admin;
 
 	struct graph graph;
 	struct topo topo;
@@ -128,12 +130,18 @@ struct subnet {
 	struct todo_list todo;
 	uint64_t cursor; /* of phases that scan */
 
+	uint32_t *silent; /* [node]: the pass in which it did not answer */
+	uint32_t room_silent;
+	uint32_t focus;  /* a switch near what changed; GRAPH_NONE */
+	bool focus_last; /* a host was cut off from it */
+
 	struct ask *ask; /* [window] */
 	struct ask *free_ask;
 	unsigned in_flight;
 	struct transact_request manager_q; /* handover, acknowledge, poll */
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
+	uint64_t mcast_unique;
 
 	struct subnet_event event[SUBNET_EVENTS];
 	uint64_t n_events;
@@ -173,6 +181,20 @@ bool subnet_pass_next(struct subnet *s, struct todo *out);
 /* The phase is over when this is called: nothing is in flight. */
 void subnet_pass_advance(struct subnet *s);
 
+/* -- tables.c -------------------------------------------------------------- */
+
+/* The data of a table's SMP, and its modifier. */
+uint32_t subnet_table_data(const struct subnet *s, const struct todo *t,
+                           uint8_t data[64]);
+void subnet_set_table(struct subnet *s, const struct todo *t, int err,
+                      const struct mad *m);
+void subnet_got_lft(struct subnet *s, const struct todo *t, int err,
+                    const struct mad *m);
+/* Fill the list with what the tables' phase sends. */
+void subnet_list_tables(struct subnet *s);
+/* For nets too large for a list: the next block in order. */
+bool subnet_next_table(struct subnet *s, struct todo *out);
+
 /* -- discover.c ------------------------------------------------------------ */
 
 void subnet_got_node(struct subnet *s, const struct todo *t, int err,
@@ -183,6 +205,7 @@ void subnet_got_switch(struct subnet *s, const struct todo *t, int err,
                        const struct mad *m);
 void subnet_got_port(struct subnet *s, const struct todo *t, int err,
                      const struct mad *m);
+void subnet_fill_port(struct graph_port *p, const struct smp_port_info *i);
 /* All of a switch's ports. */
 void subnet_read_ports(struct subnet *s, uint32_t node);
 /* Drop what is not there any more; find ways. */
@@ -203,7 +226,10 @@ void subnet_set_port(struct subnet *s, const struct todo *t, int err,
 uint16_t subnet_lid_of(void *subnet, uint32_t port, uint8_t *lmc);
 /* Data VLs that every link between switches has. */
 unsigned subnet_lanes(const struct graph *g);
+void subnet_assign_lids(struct subnet *s);
 int subnet_plan(struct subnet *s);
+/* Whatever switches have is to be read again: another master was here. */
+void subnet_forget_tables(struct subnet *s);
 
 /* -- managers.c ------------------------------------------------------------ */
 
