@@ -21,7 +21,7 @@ struct parser {
 	uint32_t n_listed, room;
 	uint32_t node; /* of the open record; IBNET_NO_NODE: none */
 	unsigned line;
-	uint64_t base[3]; /* last absolute GUID, by kind */
+	uint64_t base[3];     /* last absolute GUID, by kind */
 	uint64_t system_guid; /* of the next node; 0: its own */
 	uint32_t vendor, device;
 	uint8_t widths, speeds;
@@ -39,7 +39,8 @@ static int at_line(struct parser *p, int err, const struct err *inner)
 	return err_set(p->e, err, "line %u: %s", p->line, inner->text);
 }
 
-/* -- pieces of a line ------------------------------------------------------- */
+/* -- pieces of a line -------------------------------------------------------
+ */
 
 static const char *skip_space(const char *s)
 {
@@ -95,7 +96,8 @@ static const char *take_port(const char *s, uint8_t *port)
 	return s;
 }
 
-/* -- settings --------------------------------------------------------------- */
+/* -- settings ---------------------------------------------------------------
+ */
 
 static int set_guid(struct parser *p, enum ibnet_kind kind, const char *s)
 {
@@ -209,7 +211,8 @@ static const struct setting {
 	{ "Rt", refuse },
 };
 
-/* -- nodes and their ports -------------------------------------------------- */
+/* -- nodes and their ports --------------------------------------------------
+ */
 
 /* # "description", or as much as there is before "base port 0" and the like. */
 static void take_description(struct ibnet_topo_node *n, const char *s)
@@ -358,7 +361,8 @@ static int parse_line(struct parser *p, const char *s)
 	return setting_line(p, s);
 }
 
-/* -- cables ----------------------------------------------------------------- */
+/* -- cables -----------------------------------------------------------------
+ */
 
 static int by_end(const void *a, const void *b)
 {
@@ -384,8 +388,9 @@ static int connect_one(struct parser *p, const struct listed *l)
 	p->line = l->line;
 	key.here.node = ibnet_topo_find(p->topo, l->peer);
 	if (key.here.node == IBNET_NO_NODE)
-		return err_set(p->e, -EINVAL, "line %u: there is no node \"%s\"",
-		               l->line, l->peer);
+		return err_set(p->e, -EINVAL,
+		               "line %u: there is no node \"%s\"", l->line,
+		               l->peer);
 	while (lo < hi) { /* the first that is listed for that end */
 		uint32_t mid = (lo + hi) / 2;
 

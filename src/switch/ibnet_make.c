@@ -44,7 +44,8 @@ static int cable(struct ibnet_topo *t, uint32_t a, unsigned a_port, uint32_t b,
 	                       e);
 }
 
-/* -- folded Clos ------------------------------------------------------------ */
+/* -- folded Clos ------------------------------------------------------------
+ */
 
 /*
  * Below `n_upper` switches are `n_lower`, each with `links` cables up.  How
@@ -83,8 +84,7 @@ static int clos_hosts(struct ibnet_topo *t, const struct ibnet_make_clos *s,
 {
 	unsigned down = s->radix / 2;
 	uint32_t host = 0;
-	int err = add_nodes(t, IBNET_HOST, 'H', s->hosts, s->ports, &host,
-	                    e);
+	int err = add_nodes(t, IBNET_HOST, 'H', s->hosts, s->ports, &host, e);
 
 	for (unsigned h = 0; !err && h < s->hosts; h++)
 		for (unsigned p = 0; !err && p < s->ports; p++)
@@ -108,8 +108,8 @@ static int clos2(struct ibnet_topo *t, const struct ibnet_make_clos *s,
 		               leaves, s->radix);
 	err = add_nodes(t, IBNET_SWITCH, 'L', leaves, s->radix, &leaf, e);
 	if (!err)
-		err = add_nodes(t, IBNET_SWITCH, 'S', spines, s->radix,
-		                &spine, e);
+		err = add_nodes(t, IBNET_SWITCH, 'S', spines, s->radix, &spine,
+		                e);
 	if (!err)
 		err = cable_levels(t, leaf, leaves, half, half + 1, spine,
 		                   spines, e);
@@ -118,8 +118,7 @@ static int clos2(struct ibnet_topo *t, const struct ibnet_make_clos *s,
 
 /* Aggregation switch j of every pod goes up to cores j * n .. j * n + n - 1. */
 static int cable_cores(struct ibnet_topo *t, uint32_t agg, unsigned pods,
-                       unsigned half, uint32_t core, unsigned n,
-                       struct err *e)
+                       unsigned half, uint32_t core, unsigned n, struct err *e)
 {
 	unsigned each = half / n;
 	int err = 0;
@@ -152,8 +151,8 @@ static int clos3(struct ibnet_topo *t, const struct ibnet_make_clos *s,
 		err = add_nodes(t, IBNET_SWITCH, 'A', pods * half, s->radix,
 		                &agg, e);
 	if (!err)
-		err = add_nodes(t, IBNET_SWITCH, 'C', half * n, s->radix,
-		                &core, e);
+		err = add_nodes(t, IBNET_SWITCH, 'C', half * n, s->radix, &core,
+		                e);
 	for (unsigned pod = 0; !err && pod < pods; pod++) {
 		unsigned first = pod * half;
 		unsigned here = leaves - first < half ? leaves - first : half;
@@ -201,7 +200,8 @@ int ibnet_make_clos(const struct ibnet_make_clos *s, struct ibnet_topo **out,
 	              out);
 }
 
-/* -- dragonfly -------------------------------------------------------------- */
+/* -- dragonfly --------------------------------------------------------------
+ */
 
 /*
  * Of a group's switches * global cables, number k goes to group
@@ -297,7 +297,8 @@ int ibnet_make_dragonfly(const struct ibnet_make_dragonfly *s,
 	return finish(t, err, out);
 }
 
-/* -- torus ------------------------------------------------------------------ */
+/* -- torus ------------------------------------------------------------------
+ */
 
 /* Ports after the hosts': +x, -x, +y, -y, +z, -z. */
 static int cable_torus(struct ibnet_topo *t, const struct ibnet_make_torus *s,
@@ -353,7 +354,8 @@ int ibnet_make_torus(const struct ibnet_make_torus *s, struct ibnet_topo **out,
 	return finish(t, err, out);
 }
 
-/* -- from text -------------------------------------------------------------- */
+/* -- from text --------------------------------------------------------------
+ */
 
 union any_spec {
 	struct ibnet_make_clos clos;
@@ -361,7 +363,10 @@ union any_spec {
 	struct ibnet_make_torus torus;
 };
 
-#define ROW(kind, member) { #member, offsetof(struct ibnet_make_##kind, member) }
+#define ROW(kind, member)                                                      \
+	{                                                                      \
+#member, offsetof(struct ibnet_make_##kind, member)            \
+	}
 
 struct spec_number {
 	const char *name;
@@ -369,16 +374,19 @@ struct spec_number {
 };
 
 static const struct spec_number clos_numbers[] = {
-	ROW(clos, hosts), ROW(clos, ports), ROW(clos, radix), ROW(clos, levels),
-	{ NULL, 0 },
+	ROW(clos, hosts),  ROW(clos, ports), ROW(clos, radix),
+	ROW(clos, levels), { NULL, 0 },
 };
 static const struct spec_number dragonfly_numbers[] = {
-	ROW(dragonfly, groups), ROW(dragonfly, switches), ROW(dragonfly, hosts),
-	ROW(dragonfly, global), { NULL, 0 },
+	ROW(dragonfly, groups),
+	ROW(dragonfly, switches),
+	ROW(dragonfly, hosts),
+	ROW(dragonfly, global),
+	{ NULL, 0 },
 };
 static const struct spec_number torus_numbers[] = {
-	ROW(torus, x), ROW(torus, y), ROW(torus, z), ROW(torus, hosts),
-	{ NULL, 0 },
+	ROW(torus, x),     ROW(torus, y), ROW(torus, z),
+	ROW(torus, hosts), { NULL, 0 },
 };
 
 static int parse_number(const char *spec, const char **at,

@@ -13,7 +13,8 @@
 #define DEFAULT_VENDOR 0x00ca5eu
 #define DEFAULT_DEVICE 0xca01u
 
-/* -- two hash tables, of names and of GUIDs --------------------------------- */
+/* -- two hash tables, of names and of GUIDs ---------------------------------
+ */
 
 static uint32_t hash_name(const char *name)
 {
@@ -90,9 +91,8 @@ static uint32_t find_guid(const struct ibnet_topo *t, uint64_t guid)
 static uint32_t find_overlap(const struct ibnet_topo *t, uint64_t first,
                              uint64_t last)
 {
-	uint64_t from = first > IBNET_HOST_PORTS_MAX
-	                        ? first - IBNET_HOST_PORTS_MAX
-	                        : 0;
+	uint64_t from =
+		first > IBNET_HOST_PORTS_MAX ? first - IBNET_HOST_PORTS_MAX : 0;
 
 	for (uint64_t guid = from; guid <= last && guid >= from; guid++) {
 		uint32_t i = find_guid(t, guid);
@@ -100,15 +100,17 @@ static uint32_t find_overlap(const struct ibnet_topo *t, uint64_t first,
 
 		if (i == IBNET_NO_NODE)
 			continue;
-		end = t->nodes[i].kind == IBNET_HOST ? guid + t->nodes[i].n_ports
-		                                     : guid;
+		end = t->nodes[i].kind == IBNET_HOST
+		              ? guid + t->nodes[i].n_ports
+		              : guid;
 		if (end >= first)
 			return i;
 	}
 	return IBNET_NO_NODE;
 }
 
-/* -- building --------------------------------------------------------------- */
+/* -- building ---------------------------------------------------------------
+ */
 
 struct ibnet_topo *ibnet_topo_create(void)
 {
@@ -272,8 +274,7 @@ int ibnet_topo_link(struct ibnet_topo *t, struct ibnet_topo_end a,
 			                       : "the network",
 			               ends[i].port);
 		if (ports[i]->peer.node != IBNET_NO_NODE)
-			return err_set(e, -EBUSY,
-			               "%s[%u] has a cable already",
+			return err_set(e, -EBUSY, "%s[%u] has a cable already",
 			               t->nodes[ends[i].node].name,
 			               ends[i].port);
 	}

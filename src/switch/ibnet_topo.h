@@ -20,11 +20,11 @@
 
 #include <stdint.h>
 
-#define IBNET_NAME_MAX 63u         /* bytes of a node's name */
-#define IBNET_DESCRIPTION_MAX 64u  /* NodeDescription, which has no NUL */
-#define IBNET_HOST_PORTS_MAX 4u    /* IBA allows 254; LAG wants few */
+#define IBNET_NAME_MAX 63u        /* bytes of a node's name */
+#define IBNET_DESCRIPTION_MAX 64u /* NodeDescription, which has no NUL */
+#define IBNET_HOST_PORTS_MAX 4u   /* IBA allows 254; LAG wants few */
 #define IBNET_SWITCH_PORTS_MAX 254u
-#define IBNET_NODES_MAX 48000u     /* what unicast LIDs there are */
+#define IBNET_NODES_MAX 48000u /* what unicast LIDs there are */
 #define IBNET_NO_NODE UINT32_MAX
 
 enum ibnet_kind { IBNET_HOST = 1, IBNET_SWITCH = 2 }; /* NodeInfo:NodeType */
@@ -57,8 +57,8 @@ struct ibnet_topo_node {
 	uint64_t system_guid;
 	uint32_t vendor; /* 24 bits */
 	uint16_t device;
-	uint8_t kind;    /* enum ibnet_kind */
-	uint8_t n_ports; /* without a switch's port 0 */
+	uint8_t kind;        /* enum ibnet_kind */
+	uint8_t n_ports;     /* without a switch's port 0 */
 	uint32_t first_port; /* topo's */
 };
 
