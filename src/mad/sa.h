@@ -144,7 +144,7 @@ struct sa_path_record {
 
 /* Query of MultiPathRecord; the answers are path records. */
 struct sa_multi_path_record {
-	uint64_t service_id;
+	uint64_t service_id_low; /* 56 bits; on the wire apart from the top */
 	uint32_t flow_label;
 	uint16_t pkey;
 	uint16_t qos_class;
@@ -160,6 +160,7 @@ struct sa_multi_path_record {
 	uint8_t rate;
 	uint8_t life_selector;
 	uint8_t life;
+	uint8_t service_id_top;
 	uint8_t independence; /* 2 bits */
 	uint8_t n_sgids;
 	uint8_t n_dgids; /* the sources come first */

@@ -94,7 +94,7 @@ struct transact;
 int transact_create(struct mad_port *p, const struct transact_opts *o,
                     struct transact **out);
 
-/* NULL is allowed.  Every request must be done. */
+/* NULL is allowed.  Every request must be done; not from inside a done. */
 void transact_destroy(struct transact *t);
 
 void transact_submit(struct transact *t, struct transact_request *q);
