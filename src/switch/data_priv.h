@@ -58,17 +58,17 @@ struct ibnet_data {
 };
 
 /* The network's, made when first needed; NULL: no memory. */
-struct ibnet_data *data_get(struct ibnet *net);
+struct ibnet_data *ibnet_data_state(struct ibnet *net);
 
 /* Put a packet at the end of p's queue, which has room. */
-void data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
-                  struct data_packet *packet);
+void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
+                        struct data_packet *packet);
 
 /* ibnet_flow.c: a host has taken in a packet; it is freed by the caller. */
-void flow_receive(struct ibnet_data *d, struct ibnet_port *at,
-                  const struct data_packet *packet);
+void ibnet_flow_receive(struct ibnet_data *d, struct ibnet_port *at,
+                        const struct data_packet *packet);
 
 /* ibnet_flow.c: every host sends what it can in this tick. */
-void flow_send_all(struct ibnet *net, struct ibnet_data *d);
+void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d);
 
 #endif /* SWITCH_DATA_PRIV_H */

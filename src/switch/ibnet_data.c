@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct ibnet_data *data_get(struct ibnet *net)
+struct ibnet_data *ibnet_data_state(struct ibnet *net)
 {
 	struct ibnet_data *d = net->data;
 
@@ -27,8 +27,8 @@ struct ibnet_data *data_get(struct ibnet *net)
 /* -- queues ------------------------------------------------------------------
  */
 
-void data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
-                  struct data_packet *packet)
+void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
+                        struct data_packet *packet)
 {
 	struct port_queue *q = &p->queue;
 
@@ -171,7 +171,7 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	count_hop(d, p, packet, false);
 	packet->in_port = p->peer->number;
 	packet->hops++;
-	data_enqueue(d, &sw->ports[out], packet);
+	ibnet_data_enqueue(d, &sw->ports[out], packet);
 }
 
 /* Whether every port that gets a copy has room for it. */
@@ -212,7 +212,7 @@ static void multicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 		copy->in_port = in_port;
 		copy->hops++;
 		d->stats.in_flight++;
-		data_enqueue(d, &sw->ports[i], copy);
+		ibnet_data_enqueue(d, &sw->ports[i], copy);
 	}
 	d->stats.in_flight--;
 	slab_put(&d->packets, packet);
@@ -246,7 +246,7 @@ static void one_port(struct ibnet_data *d, struct ibnet_port *p)
 		drop_head(d, p, &d->stats.lost_hops);
 	} else if (!p->peer->node->sw) {
 		count_hop(d, p, packet, b.dlid >= MAD_LID_MULTICAST_MIN);
-		flow_receive(d, p->peer, packet);
+		ibnet_flow_receive(d, p->peer, packet);
 		d->stats.in_flight--;
 		slab_put(&d->packets, dequeue(p));
 	} else if (b.dlid >= MAD_LID_MULTICAST_MIN) {
@@ -263,13 +263,13 @@ static void one_port(struct ibnet_data *d, struct ibnet_port *p)
 
 void ibnet_tick(struct ibnet *net, unsigned n)
 {
-	struct ibnet_data *d = data_get(net);
+	struct ibnet_data *d = ibnet_data_state(net);
 
 	for (; d && n; n--) {
 		d->tick++;
 		d->stats.ticks++;
 		if (d->running)
-			flow_send_all(net, d);
+			ibnet_flow_send_all(net, d);
 		LIST_FOREACH (node, &d->active) {
 			one_port(d, list_entry(node, struct ibnet_port,
 			                       queue.active));
@@ -317,7 +317,7 @@ void ibnet_data_port(const struct ibnet_port *p, uint64_t *sent,
 
 void ibnet_data_tap(struct ibnet *net, ibnet_tap_fn tap, void *ctx)
 {
-	struct ibnet_data *d = data_get(net);
+	struct ibnet_data *d = ibnet_data_state(net);
 
 	if (!d)
 		return;

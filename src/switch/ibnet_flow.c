@@ -55,7 +55,7 @@ static int into_ring(struct ibnet_data *d, uint32_t id)
 int ibnet_flow_add(struct ibnet_node *from, uint16_t dlid, uint32_t *id,
                    struct err *e)
 {
-	struct ibnet_data *d = data_get(from->net);
+	struct ibnet_data *d = ibnet_data_state(from->net);
 	struct data_flow *flows;
 
 	if (from->sw || !dlid || dlid == MAD_LID_PERMISSIVE)
@@ -95,7 +95,7 @@ void ibnet_flow_clear(struct ibnet *net)
 
 void ibnet_flow_run(struct ibnet *net, bool on)
 {
-	struct ibnet_data *d = data_get(net);
+	struct ibnet_data *d = ibnet_data_state(net);
 
 	if (d)
 		d->running = on;
@@ -193,7 +193,7 @@ static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
 	f->stats.sent++;
 	p->flow_sent++;
 	d->stats.in_flight++;
-	data_enqueue(d, p, packet);
+	ibnet_data_enqueue(d, p, packet);
 }
 
 /* @return false: the host's turn is over, this flow is next. */
@@ -235,7 +235,7 @@ static void one_host(struct ibnet_data *d, struct ibnet_node *n)
 	}
 }
 
-void flow_send_all(struct ibnet *net, struct ibnet_data *d)
+void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d)
 {
 	(void)net;
 	for (uint32_t i = 0; i < d->n_senders; i++)
@@ -311,8 +311,8 @@ static bool accept(struct ibnet_data *d, struct ibnet_port *at,
 	return true;
 }
 
-void flow_receive(struct ibnet_data *d, struct ibnet_port *at,
-                  const struct data_packet *packet)
+void ibnet_flow_receive(struct ibnet_data *d, struct ibnet_port *at,
+                        const struct data_packet *packet)
 {
 	if (accept(d, at, packet))
 		at->flow_received++;

@@ -141,6 +141,12 @@ static inline struct ibnet_port *port_manager(struct ibnet_port *p)
 	return p->node->sw ? &p->node->ports[0] : p;
 }
 
+static inline const struct ibnet_port *port_manager_const(
+	const struct ibnet_port *p)
+{
+	return p->node->sw ? &p->node->ports[0] : p;
+}
+
 static inline bool port_is_active(const struct ibnet_port *p)
 {
 	return p->info.port_state == SMP_PORT_ACTIVE &&

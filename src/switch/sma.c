@@ -18,24 +18,31 @@ static uint16_t get_description(struct sma_call *c)
 	return 0;
 }
 
-static uint16_t get_node_info(struct sma_call *c)
+void sma_node_info(const struct ibnet_port *at, struct smp_node_info *out)
 {
-	const struct ibnet_node *n = c->node;
-	struct smp_node_info i = {
+	const struct ibnet_node *n = at->node;
+
+	*out = (struct smp_node_info){
 		.base_version = MAD_BASE_VERSION,
 		.class_version = MAD_CLASS_VERSION,
 		.node_type = n->sw ? SMP_NODE_SWITCH : SMP_NODE_CA,
 		.n_ports = n->n_ports,
 		.system_guid = n->system_guid,
 		.node_guid = n->guid,
-		.port_guid = n->guid + (n->sw ? 0 : c->at->number),
+		.port_guid = n->guid + (n->sw ? 0 : at->number),
 		.partition_cap = IBNET_PKEYS,
 		.device_id = n->device,
 		.revision = 1,
 		.vendor_id = n->vendor,
-		.local_port = c->at->number,
+		.local_port = at->number,
 	};
+}
 
+static uint16_t get_node_info(struct sma_call *c)
+{
+	struct smp_node_info i;
+
+	sma_node_info(c->at, &i);
 	smp_put(c->mad, &smp_node_info_table, &i);
 	return 0;
 }

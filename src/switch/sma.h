@@ -34,4 +34,8 @@ bool sma_handle(struct ibnet_port *at, struct ibnet_mad *m);
 /* Whether its M_Key allows it; counts, and starts the lease, where not. */
 bool sma_admit(struct ibnet_port *at, const struct ibnet_mad *m);
 
+/* What an SMP that comes in at `at` is told about the node. */
+struct smp_node_info;
+void sma_node_info(const struct ibnet_port *at, struct smp_node_info *out);
+
 #endif /* SWITCH_SMA_H */
