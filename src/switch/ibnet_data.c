@@ -44,11 +44,12 @@ void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
 		list_append(&d->active, &q->active);
 }
 
-static struct data_packet *dequeue(struct ibnet_port *p)
+static struct data_packet *dequeue(struct ibnet_data *d, struct ibnet_port *p)
 {
 	struct port_queue *q = &p->queue;
 	struct data_packet *packet = q->head;
 
+	q->sent = d->tick;
 	q->head = packet->next;
 	q->blocked_since = 0;
 	if (!--q->n)
@@ -56,12 +57,19 @@ static struct data_packet *dequeue(struct ibnet_port *p)
 	return packet;
 }
 
+/* A place that became free in this tick is nobody's until the next: whoever
+ * happens to be looked at right after would get it each time. */
+static bool has_room(const struct ibnet_data *d, const struct ibnet_port *p)
+{
+	return p->queue.n + (p->queue.sent == d->tick) < IBNET_DATA_QUEUE;
+}
+
 static void drop_head(struct ibnet_data *d, struct ibnet_port *p,
                       uint64_t *counter)
 {
 	++*counter;
 	d->stats.in_flight--;
-	slab_put(&d->packets, dequeue(p));
+	slab_put(&d->packets, dequeue(d, p));
 }
 
 void ibnet_data_flush(struct ibnet_port *p)
@@ -163,11 +171,11 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 
 	if (!out)
 		return;
-	if (sw->ports[out].queue.n == IBNET_DATA_QUEUE) {
+	if (!has_room(d, &sw->ports[out])) {
 		wait(d, p);
 		return;
 	}
-	packet = dequeue(p);
+	packet = dequeue(d, p);
 	count_hop(d, p, packet, false);
 	packet->in_port = p->peer->number;
 	packet->hops++;
@@ -175,11 +183,12 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 }
 
 /* Whether every port that gets a copy has room for it. */
-static bool multicast_room(const struct ibnet_node *sw, uint16_t mlid,
+static bool multicast_room(const struct ibnet_data *d,
+                           const struct ibnet_node *sw, uint16_t mlid,
                            uint8_t in_port)
 {
 	for (unsigned i = 1; i <= sw->n_ports; i++)
-		if (i != in_port && sw->ports[i].queue.n == IBNET_DATA_QUEUE &&
+		if (i != in_port && !has_room(d, &sw->ports[i]) &&
 		    port_is_active(&sw->ports[i]) &&
 		    ibnet_forward_multicast(sw, mlid, (uint8_t)i))
 			return false;
@@ -193,11 +202,11 @@ static void multicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	uint8_t in_port = p->peer->number;
 	struct data_packet *packet;
 
-	if (!multicast_room(sw, mlid, in_port)) {
+	if (!multicast_room(d, sw, mlid, in_port)) {
 		wait(d, p);
 		return;
 	}
-	packet = dequeue(p);
+	packet = dequeue(d, p);
 	count_hop(d, p, packet, true);
 	for (unsigned i = 1; i <= sw->n_ports; i++) {
 		struct data_packet *copy;
@@ -237,7 +246,6 @@ static void one_port(struct ibnet_data *d, struct ibnet_port *p)
 		wait(d, p);
 		return;
 	}
-	p->queue.sent = d->tick;
 	if (!port_is_active(p) || !receiver_ready(p->peer) ||
 	    !packet_brief(packet->bytes, packet->length, &b)) {
 		p->counters.xmit_discards++;
@@ -248,7 +256,7 @@ static void one_port(struct ibnet_data *d, struct ibnet_port *p)
 		count_hop(d, p, packet, b.dlid >= MAD_LID_MULTICAST_MIN);
 		ibnet_flow_receive(d, p->peer, packet);
 		d->stats.in_flight--;
-		slab_put(&d->packets, dequeue(p));
+		slab_put(&d->packets, dequeue(d, p));
 	} else if (b.dlid >= MAD_LID_MULTICAST_MIN) {
 		multicast_hop(d, p, b.dlid);
 	} else {

@@ -15,8 +15,8 @@
  * A *flow* goes from one host to one LID, with a pair of queue pairs of its
  * own, and numbers its packets, so that losses, reorderings and duplicates
  * are seen.  A host that aggregates sends with its virtual LID as source, by
- * the member that the flow's hash says (mad/lag.h); what comes in at a member
- * with the virtual LID as destination is its own.
+ * the member that the flow's hash says (mad/lag.h); what comes in at any of its
+ * ports with the virtual LID as destination is its own.
  *
  *   D1  a packet makes one hop a tick at most;
  *   D2  a queue never holds more than IBNET_DATA_QUEUE packets, and the

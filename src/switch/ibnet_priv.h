@@ -185,7 +185,7 @@ void ibnet_transmit(struct ibnet *net, struct ibnet_port *at,
                     const struct ibnet_mad *m);
 
 /* Whether a unicast LID is one of the node's that `at` belongs to: physical,
- * within the LMC, or the host's virtual one if `at` is a member. */
+ * within the LMC, or the host's virtual one. */
 bool ibnet_owns_lid(const struct ibnet_port *at, uint16_t lid);
 
 /* -- ibnet_forward.c

@@ -11,16 +11,6 @@ static bool is_smp(const struct mad *m)
 	       m->header.mgmt_class == MAD_CLASS_SUBN_DIRECTED;
 }
 
-static bool member_of_lag(const struct ibnet_port *p)
-{
-	const struct lag_host *map = &p->node->host->map;
-
-	for (unsigned i = 0; i < map->n_members; i++)
-		if (map->port[i] == p->number)
-			return true;
-	return false;
-}
-
 bool ibnet_owns_lid(const struct ibnet_port *at, uint16_t lid)
 {
 	const struct ibnet_node *n = at->node;
@@ -30,8 +20,9 @@ bool ibnet_owns_lid(const struct ibnet_port *at, uint16_t lid)
 		return false;
 	if (i->lid && lid >= i->lid && lid < i->lid + (1u << i->lmc))
 		return true;
+	/* At any port: what was sent to a member before it left arrives. */
 	return n->host && n->host->map.mode != LAG_OFF &&
-	       lid == n->host->map.virtual_lid && member_of_lag(at);
+	       lid == n->host->map.virtual_lid;
 }
 
 /* Over the cable at `out` (N1); NULL: lost. */
