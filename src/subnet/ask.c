@@ -64,24 +64,42 @@ uint32_t subnet_target(const struct subnet *s, const struct todo *t)
 	}
 }
 
-/* The way to whom it is for, or -EHOSTUNREACH. */
+/* The port through which the SMP has to go out to reach its target, which is
+ * behind it; GRAPH_NONE: the way to the node will do.  A port of a CA is
+ * reached through its own link: it guards itself with an M_Key of its own. */
+static uint32_t last_port(const struct subnet *s, const struct todo *t)
+{
+	const struct graph *g = &s->graph;
+	const struct graph_port *p = &g->port[t->at];
+
+	if (rows[t->kind].target == TO_PEER)
+		return t->at;
+	if (rows[t->kind].target != TO_PORT || t->at == g->self ||
+	    g->node[p->node].kind == GRAPH_SWITCH)
+		return GRAPH_NONE;
+	return p->peer;
+}
+
+/* The way to whom it is for.  @return 0; -EHOSTUNREACH, -E2BIG. */
 static int find_route(const struct subnet *s, const struct todo *t,
                       struct smp_route *route)
 {
-	uint32_t node = subnet_target(s, t);
-	int hops = 0;
+	const struct graph *g = &s->graph;
+	uint32_t node = subnet_target(s, t), last;
+	int hops;
 
 	memset(route, 0, sizeof(*route));
 	if (node == GRAPH_NONE)
 		return 0;
-	hops = graph_path(&s->graph, node, route->out);
+	last = last_port(s, t);
+	hops = graph_path(g, last == GRAPH_NONE ? node : g->port[last].node,
+	                  route->out);
 	if (hops < 0)
 		return hops;
-	/* Out of a port of a node that was met already. */
-	if (rows[t->kind].target == TO_PEER) {
+	if (last != GRAPH_NONE) {
 		if (hops == SMP_PATH_LENGTH - 1)
 			return -E2BIG;
-		route->out[++hops] = s->graph.port[t->at].number;
+		route->out[++hops] = g->port[last].number;
 	}
 	route->n_hops = (uint8_t)hops;
 	return 0;
