@@ -72,6 +72,7 @@ static struct aggregate_host *add_host(struct aggregate *a, uint64_t sys_guid)
 	a->n++;
 	a->host[at] = (struct aggregate_host){
 		.sys_guid = sys_guid,
+		.slot = a->n - 1,
 		.ask = true,
 	};
 	return &a->host[at];
@@ -256,89 +257,124 @@ void aggregate_switch_reset(struct aggregate *a, unsigned sw)
 	blocks_mark_switch(&a->lids, sw);
 }
 
-static unsigned find_group(struct aggregate *a, unsigned sw,
-                           const uint8_t mask[32], unsigned *unused)
+/*
+ * The lower half of a switch's groups belong to the first hosts, one each: when
+ * a member comes or goes, the group's ports change and the LID stays bound to
+ * it, so the switch knows which flows move.  Hosts beyond share the upper half,
+ * a group for each set of ports.
+ */
+static unsigned own_groups(const struct aggregate_switch *w)
+{
+	return w->cap / 2u;
+}
+
+static int grow_groups(struct aggregate *a, unsigned sw, unsigned n)
 {
 	struct aggregate_switch *w = &a->sw[sw];
+	struct aggregate_group *group;
 
-	*unused = w->n;
-	for (unsigned i = 0; i < w->n; i++) {
+	if (n <= w->n)
+		return 0;
+	group = realloc(w->group, n * sizeof(*group));
+	if (!group)
+		return -ENOMEM;
+	memset(group + w->n, 0, (n - w->n) * sizeof(*group));
+	w->group = group;
+	w->n = (uint16_t)n;
+	return 0;
+}
+
+static int write_group(struct aggregate *a, unsigned sw, unsigned number,
+                       const uint8_t mask[32])
+{
+	uint8_t bytes[BLOCKS_SIZE];
+
+	if (grow_groups(a, sw, number + 1) ||
+	    blocks_need(&a->groups, number / 2))
+		return -ENOMEM;
+	memcpy(a->sw[sw].group[number].mask, mask, 32);
+	memcpy(bytes, blocks_at(&a->groups, sw, number / 2), sizeof(bytes));
+	memcpy(bytes + number % 2 * 32, mask, 32);
+	blocks_put(&a->groups, sw, number / 2, bytes);
+	return 0;
+}
+
+/* The number of a shared set of ports; AGGREGATE_NO_GROUP: no room. */
+static unsigned share_group(struct aggregate *a, unsigned sw,
+                            const uint8_t mask[32])
+{
+	struct aggregate_switch *w = &a->sw[sw];
+	unsigned unused = AGGREGATE_NO_GROUP, i;
+
+	for (i = own_groups(w); i < w->n; i++) {
 		if (memcmp(w->group[i].mask, mask, 32) == 0)
 			return i;
 		if (!w->group[i].uses && w->group[i].freed != a->pass &&
-		    *unused == w->n)
-			*unused = i;
+		    unused == AGGREGATE_NO_GROUP)
+			unused = i;
 	}
-	return w->n;
-}
-
-/* The number of a set of ports, new if need be; AGGREGATE_NO_GROUP: there is
- * no room. */
-static unsigned take_group(struct aggregate *a, unsigned sw,
-                           const uint8_t mask[32])
-{
-	struct aggregate_switch *w = &a->sw[sw];
-	unsigned unused, at = find_group(a, sw, mask, &unused);
-	uint8_t bytes[BLOCKS_SIZE];
-
-	if (at < w->n) {
-		w->group[at].uses++;
-		return at;
-	}
-	at = unused;
-	if (at == w->cap)
+	if (unused == AGGREGATE_NO_GROUP)
+		unused = i < w->cap ? i : AGGREGATE_NO_GROUP;
+	if (unused != AGGREGATE_NO_GROUP && write_group(a, sw, unused, mask))
 		return AGGREGATE_NO_GROUP;
-	if (at == w->n) {
-		struct aggregate_group *group =
-			realloc(w->group, (w->n + 1u) * sizeof(*group));
-
-		if (!group || blocks_need(&a->groups, at / 2)) {
-			w->group = group ? group : w->group;
-			return AGGREGATE_NO_GROUP;
-		}
-		w->group = group;
-		w->n++;
-	}
-	w->group[at] = (struct aggregate_group){ .uses = 1 };
-	memcpy(w->group[at].mask, mask, 32);
-	memcpy(bytes, blocks_at(&a->groups, sw, at / 2), sizeof(bytes));
-	memcpy(bytes + at % 2 * 32, mask, 32);
-	blocks_put(&a->groups, sw, at / 2, bytes);
-	return at;
+	return unused;
 }
 
-static void leave_group(struct aggregate *a, unsigned sw, unsigned number)
+static void set_group(struct aggregate *a, unsigned sw, uint16_t vlid,
+                      unsigned number)
 {
 	struct aggregate_switch *w = &a->sw[sw];
-
-	if (number >= w->n || w->group[number].uses == 0)
-		return;
-	if (--w->group[number].uses == 0)
-		w->group[number].freed = a->pass;
-}
-
-int aggregate_bind(struct aggregate *a, unsigned sw, uint16_t vlid,
-                   const uint8_t *mask)
-{
-	unsigned block = vlid / 32u, number = AGGREGATE_NO_GROUP, had;
 	uint8_t bytes[BLOCKS_SIZE];
+	unsigned had;
 
-	if (sw >= a->n_switches || !a->sw[sw].cap)
-		return 0;
-	if (!mask && !blocks_has(&a->lids, block))
-		return 0;
-	if (blocks_need(&a->lids, block))
-		return -ENOMEM;
-	memcpy(bytes, blocks_at(&a->lids, sw, block), sizeof(bytes));
+	memcpy(bytes, blocks_at(&a->lids, sw, vlid / 32u), sizeof(bytes));
 	had = (unsigned)(bytes[vlid % 32 * 2] << 8 | bytes[vlid % 32 * 2 + 1]);
-	if (mask && had < a->sw[sw].n &&
-	    memcmp(a->sw[sw].group[had].mask, mask, 32) == 0)
-		return 0;
-	if (mask)
-		number = take_group(a, sw, mask);
-	leave_group(a, sw, had);
+	if (had == number)
+		return;
+	if (number < w->n)
+		w->group[number].uses++;
+	if (had < w->n && w->group[had].uses && --w->group[had].uses == 0)
+		w->group[had].freed = a->pass;
 	bytes[vlid % 32 * 2] = (uint8_t)(number >> 8);
 	bytes[vlid % 32 * 2 + 1] = (uint8_t)number;
-	blocks_put(&a->lids, sw, block, bytes);
+	blocks_put(&a->lids, sw, vlid / 32u, bytes);
+}
+
+static bool has_groups(const struct aggregate *a, unsigned sw)
+{
+	return sw < a->n_switches && a->sw[sw].cap > 0;
+}
+
+int aggregate_bind(struct aggregate *a, unsigned sw,
+                   const struct aggregate_host *h, unsigned n,
+                   const uint8_t mask[32])
+{
+	unsigned number = AGGREGATE_NO_GROUP;
+
+	if (!has_groups(a, sw))
+		return 0;
+	if (blocks_need(&a->lids, h->vlid / 32u))
+		return -ENOMEM;
+	if (n > a->sw[sw].members_cap) {
+		number = AGGREGATE_NO_GROUP;
+	} else if (h->slot < own_groups(&a->sw[sw])) {
+		bool had = h->slot < a->sw[sw].n &&
+		           a->sw[sw].group[h->slot].uses > 0;
+
+		if (n > 1 || had) {
+			number = h->slot;
+			if (write_group(a, sw, number, mask))
+				return -ENOMEM;
+		}
+	} else if (n > 1) {
+		number = share_group(a, sw, mask);
+	}
+	set_group(a, sw, h->vlid, number);
 	return 0;
+}
+
+void aggregate_unbind(struct aggregate *a, unsigned sw, uint16_t vlid)
+{
+	if (has_groups(a, sw) && blocks_has(&a->lids, vlid / 32u))
+		set_group(a, sw, vlid, AGGREGATE_NO_GROUP);
 }

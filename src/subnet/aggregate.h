@@ -5,20 +5,24 @@
  *
  * Concept.  A host is all CA ports with one system image GUID.  Its virtual LID
  * needs no routes of its own: a switch sends packets for it the way of one of
- * its members, of those that are nearest.  Nearness falls with every hop, so
- * such packets never go round, whichever member each switch chooses.
+ * its members, if that leads nearer to a member that has a link.  Nearness
+ * falls with every hop, so such packets never go round, whichever member each
+ * switch chooses.
  *
- *   plain table   one member for each switch: it stays as long as it is one
- *                 of the nearest; else the one that fewest hosts are sent to.
- *   group         all nearest members' ports; the switch spreads flows.
+ *   plain table   one member's way for each switch: it stays as long as it
+ *                 leads nearer; else that of the member that fewest hosts are
+ *                 sent to.
+ *   group         all such ways' ports; the switch spreads flows.
  *
  * What mixing members' ways adds to the channel dependencies is tried against
  * those of the routes (cdg_try); where it would close a cycle, the virtual LID
  * follows one member everywhere, which adds nothing.
  *
- * A group's number is used for another set of ports only in a later pass than
- * the one that unbound it, so a switch never has a LID bound to ports that are
- * meant for another.
+ * Half of a switch's groups belong to one host each and are changed in place;
+ * the others are shared by hosts with the same ports.  The number of a shared
+ * one is used for another set of ports only in a later pass than the one that
+ * unbound it, so a switch never has a LID bound to ports that are meant for
+ * another.
  *
  * Limits     AGGREGATE_MEMBERS a host; further ports are left out.
  *
@@ -52,6 +56,7 @@ enum aggregate_state {
 struct aggregate_host {
 	uint64_t sys_guid;
 	uint32_t generation;
+	uint32_t slot;                    /* its place among all, for ever */
 	uint32_t seen;                    /* the pass that met it */
 	uint32_t port[AGGREGATE_MEMBERS]; /* by node GUID, then number */
 	uint16_t lid[AGGREGATE_MEMBERS];  /* theirs, as proposed */

@@ -20,30 +20,28 @@ struct planner {
 	struct route *r;
 	const struct topo *t;
 	struct aggregate_host *h;
-	struct end end[AGGREGATE_MEMBERS];
+	struct end end[AGGREGATE_MEMBERS]; /* members that have a link */
 	unsigned n_ends;
-	uint32_t sent[AGGREGATE_MEMBERS]; /* weight that each has got */
+	uint16_t lid[AGGREGATE_MEMBERS]; /* whose ways may be taken */
+	unsigned n_lids;
+	uint32_t sent[AGGREGATE_MEMBERS]; /* weight that each end has got */
+	uint8_t *hops;                    /* [switch]: to the nearest end */
 	uint8_t *egress; /* [switch * AGGREGATE_MEMBERS]: ports, LFT_NONE */
 	uint8_t *n;      /* [switch]: how many of them */
 };
 
-static bool can_reach(const struct route *r, const struct end *e, unsigned sw)
-{
-	return route_hops(e->dist[sw]) != ROUTE_FAR &&
-	       lft_get(&r->lft, sw, e->lid) != LFT_NONE;
-}
-
-/* Members that have a link now. */
 static void find_ends(struct planner *p, const struct graph *g)
 {
 	const struct aggregate_host *h = p->h;
 
 	p->n_ends = 0;
+	p->n_lids = h->n_members;
 	for (unsigned i = 0; i < h->n_members; i++) {
 		uint32_t peer = g->port[h->port[i]].peer;
 		struct end *e = &p->end[p->n_ends];
 		const uint8_t *all = p->r->dist;
 
+		p->lid[i] = h->lid[i];
 		if (!h->up[i] || peer == GRAPH_NONE)
 			continue;
 		if (p->r->updown[h->lid[i]] && p->r->dist_ud)
@@ -56,23 +54,47 @@ static void find_ends(struct planner *p, const struct graph *g)
 	}
 }
 
-/* Ports by which a switch reaches its nearest members, each once. */
+static void find_hops(struct planner *p)
+{
+	for (unsigned sw = 0; sw < p->t->n_switches; sw++) {
+		unsigned nearest = ROUTE_FAR;
+
+		for (unsigned i = 0; i < p->n_ends; i++)
+			if (route_hops(p->end[i].dist[sw]) < nearest)
+				nearest = route_hops(p->end[i].dist[sw]);
+		p->hops[sw] = (uint8_t)nearest;
+	}
+}
+
+static bool is_end(const struct planner *p, unsigned sw, uint8_t port)
+{
+	for (unsigned i = 0; i < p->n_ends; i++)
+		if (p->end[i].sw == sw && p->end[i].port == port)
+			return true;
+	return false;
+}
+
+/*
+ * Ports by which a switch gets nearer, each once.  The way of a member that is
+ * cut off counts too, as far as it leads nearer to one that is not: then
+ * switches far away change nothing when a member dies.
+ */
 static void find_egress(struct planner *p, unsigned sw)
 {
 	uint8_t *out = &p->egress[sw * AGGREGATE_MEMBERS];
-	unsigned nearest = ROUTE_FAR, n = 0;
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < p->n_ends; i++)
-		if (can_reach(p->r, &p->end[i], sw) &&
-		    route_hops(p->end[i].dist[sw]) < nearest)
-			nearest = route_hops(p->end[i].dist[sw]);
-	for (unsigned i = 0; i < p->n_ends && nearest != ROUTE_FAR; i++) {
-		uint8_t port = lft_get(&p->r->lft, sw, p->end[i].lid);
+	for (unsigned i = 0; i < p->n_lids && p->hops[sw] != ROUTE_FAR; i++) {
+		uint8_t port = lft_get(&p->r->lft, sw, p->lid[i]);
+		const struct topo_edge *e =
+			port < p->t->stride ? topo_edge_at(p->t, sw, port)
+					    : NULL;
 
-		if (route_hops(p->end[i].dist[sw]) != nearest ||
-		    !can_reach(p->r, &p->end[i], sw) || memchr(out, port, n))
+		if (e ? p->hops[e->to] + 1u != p->hops[sw]
+		      : !is_end(p, sw, port))
 			continue;
-		out[n++] = port;
+		if (!memchr(out, port, n))
+			out[n++] = port;
 	}
 	p->n[sw] = (uint8_t)n;
 }
@@ -140,6 +162,13 @@ static int try_dependencies(struct planner *p, struct cdg *c)
 	return err;
 }
 
+static void find_all(struct planner *p)
+{
+	find_hops(p);
+	for (unsigned sw = 0; sw < p->t->n_switches; sw++)
+		find_egress(p, sw);
+}
+
 /* Everything goes the way of one member; which one depends on the host, so
  * that hosts' members share. */
 static void pin(struct planner *p)
@@ -149,17 +178,18 @@ static void pin(struct planner *p)
 	p->h->pinned = true;
 	p->end[0] = p->end[i];
 	p->n_ends = 1;
-	for (unsigned sw = 0; sw < p->t->n_switches; sw++)
-		find_egress(p, sw);
+	p->lid[0] = p->end[0].lid;
+	p->n_lids = 1;
+	find_all(p);
 	p->r->layer[p->h->vlid] = p->r->layer[p->end[0].lid];
 	p->r->updown[p->h->vlid] = p->r->updown[p->end[0].lid];
 }
 
 static bool one_lane(const struct planner *p)
 {
-	for (unsigned i = 1; i < p->n_ends; i++)
-		if (p->r->layer[p->end[i].lid] != p->r->layer[p->end[0].lid] ||
-		    p->r->updown[p->end[i].lid] != p->r->updown[p->end[0].lid])
+	for (unsigned i = 1; i < p->n_lids; i++)
+		if (p->r->layer[p->lid[i]] != p->r->layer[p->lid[0]] ||
+		    p->r->updown[p->lid[i]] != p->r->updown[p->lid[0]])
 			return false;
 	return true;
 }
@@ -181,8 +211,7 @@ static int write_entries(struct planner *p)
 			mask[port / 8] |= (uint8_t)(1u << port % 8);
 		}
 		lft_set(&p->r->lft, sw, vlid, choose(p, sw));
-		err = aggregate_bind(p->a, sw, vlid,
-		                     p->n[sw] > 1 ? mask : NULL);
+		err = aggregate_bind(p->a, sw, p->h, p->n[sw], mask);
 	}
 	return err;
 }
@@ -196,8 +225,7 @@ static int route_host(struct planner *p, const struct graph *g)
 	if (p->n_ends == 0)
 		return 0; /* until one is back, nothing better is known */
 	memset(p->sent, 0, sizeof(p->sent));
-	for (unsigned sw = 0; sw < p->t->n_switches; sw++)
-		find_egress(p, sw);
+	find_all(p);
 	p->h->pinned = false;
 	lane = p->r->layer[p->end[0].lid];
 	p->r->layer[p->h->vlid] = lane;
@@ -232,7 +260,8 @@ int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
 
 	p.egress = malloc((size_t)(t->n_switches + 1) * AGGREGATE_MEMBERS);
 	p.n = calloc(1, t->n_switches + 1u);
-	if (!p.egress || !p.n)
+	p.hops = malloc(t->n_switches + 1u);
+	if (!p.egress || !p.n || !p.hops)
 		err = -ENOMEM;
 	for (uint32_t i = 0; i < a->n && !err; i++) {
 		struct aggregate_host *h = &a->host[i];
@@ -252,6 +281,7 @@ int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
 	}
 	free(p.egress);
 	free(p.n);
+	free(p.hops);
 	return err;
 }
 
@@ -266,7 +296,7 @@ void aggregate_withdraw(struct aggregate *a, struct aggregate_host *h,
 		return;
 	for (unsigned sw = 0; sw < r->n_switches; sw++) {
 		lft_set(&r->lft, sw, vlid, LFT_NONE);
-		aggregate_bind(a, sw, vlid, NULL);
+		aggregate_unbind(a, sw, vlid);
 	}
 }
 

@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define YIELD_MS 2000u /* then the handover is tried again */
+#define QUIET_NS (100 * NS_PER_MS) /* between events of one kind */
+#define YIELD_MS 2000u             /* then the handover is tried again */
 
 static void fill_info(const struct subnet *s, struct smp_sm_info *i)
 {
@@ -288,6 +289,14 @@ static void got_trap(struct subnet *s, const struct mad_datagram *d)
 		return;
 	s->stats.traps++;
 	smp_get(&m, &notice_table, &n);
+	/* One whose M_Key is not ours takes the repression itself for another
+	 * attack: it is left to repeat its trap. */
+	if (n.trap == NOTICE_BAD_M_KEY &&
+	    reactor_now_ns(s->reactor) < s->quiet_until_ns)
+		return;
+	if (n.trap == NOTICE_BAD_M_KEY)
+		s->quiet_until_ns = reactor_now_ns(s->reactor) + QUIET_NS;
+	mad_smp(&m)->m_key = be64_put(s->opts.m_key);
 	mad_port_reply(&s->agent, d, &m, 0);
 	if (!n.generic)
 		return;

@@ -4,7 +4,7 @@
 
 #include "subnet/admin.h"
 
-#include <stdio.h>
+#include <string.h>
 
 static void run_step(struct task *t)
 {
@@ -186,17 +186,33 @@ static void list_managers(struct subnet *s)
 	}
 }
 
+/* LIDs that somebody has, as far as anybody says. */
+static void find_used(const struct subnet *s, uint8_t used[LFT_BLOCKS])
+{
+	memset(used, 0, LFT_BLOCKS);
+	for (uint32_t i = 0; i < s->graph.n_ports; i++)
+		used[s->graph.port[i].lid / LFT_BLOCK % LFT_BLOCKS] = 1;
+	for (uint32_t i = 0; i < s->lag.n; i++)
+		used[s->lag.host[i].had_vlid / LFT_BLOCK % LFT_BLOCKS] = 1;
+	for (unsigned lid = 1; lid < LIDMAP_LIDS; lid++)
+		if (lidmap_owner(&s->lids, (uint16_t)lid))
+			used[lid / LFT_BLOCK] = 1;
+}
+
 static void list_adoption(struct subnet *s)
 {
 	const struct graph *g = &s->graph;
+	uint8_t used[LFT_BLOCKS];
 
+	find_used(s, used);
 	for (uint32_t i = 0; i < g->n_switches; i++) {
 		struct subnet_switch *w = &s->sw[i];
 
 		if (!g->node[g->switch_node[i]].present || !w->adopt_top)
 			continue;
 		for (unsigned b = 0; b <= w->adopt_top / LFT_BLOCK; b++)
-			subnet_todo(s, ASK_LFT, i, b);
+			if (used[b])
+				subnet_todo(s, ASK_LFT, i, b);
 	}
 }
 
@@ -309,7 +325,7 @@ void subnet_pass_advance(struct subnet *s)
 		end_pass(s);
 		return;
 	}
-	if (s->phase == PHASE_LAGS && has_work(s) && subnet_plan(s)) {
+	if (s->phase == PHASE_ADOPT && has_work(s) && subnet_plan(s)) {
 		end_pass(s);
 		return;
 	}

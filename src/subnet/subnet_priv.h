@@ -66,8 +66,8 @@ enum subnet_phase {
 	PHASE_IDLE,
 	PHASE_DISCOVER,
 	PHASE_MANAGERS, /* who else is there, and are we master? */
-	PHASE_ADOPT,    /* tables that switches have */
 	PHASE_LAGS,     /* what hosts and switches can aggregate */
+	PHASE_ADOPT,    /* tables that switches have */
 	PHASE_PORTS,    /* after planning: LIDs, MTU, lanes, armed */
 	PHASE_TABLES,
 	PHASE_ACTIVATE,
@@ -141,6 +141,7 @@ struct subnet {
 	struct transact_request manager_q; /* handover, acknowledge, poll */
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
+	uint64_t quiet_until_ns;
 	uint64_t mcast_unique;
 
 	struct subnet_event event[SUBNET_EVENTS];

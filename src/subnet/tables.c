@@ -275,6 +275,24 @@ static int by_distance(const void *a, const void *b, void *subnet)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static void sort_list(struct subnet *s, uint32_t start)
+{
+	uint32_t last = s->todo.n;
+
+	qsort_r(s->todo.item + start, s->todo.n - start, sizeof(*s->todo.item),
+	        by_distance, s);
+	if (!s->focus_last)
+		return;
+	while (last > start && s->todo.item[last - 1].at == s->focus)
+		last--;
+	if (last == s->todo.n)
+		return;
+	subnet_todo(s, ASK_WAIT, 0, 0);
+	for (uint32_t i = s->todo.n - 1; i > last; i--)
+		s->todo.item[i] = s->todo.item[i - 1];
+	s->todo.item[last] = (struct todo){ .kind = ASK_WAIT };
+}
+
 static void list_tops(struct subnet *s)
 {
 	uint16_t top = lft_top(&s->route.lft);
@@ -310,8 +328,7 @@ void subnet_list_tables(struct subnet *s)
 		start = s->todo.n;
 		list_store(s, SET_LFT);
 		if (s->focus < s->route.n_switches && s->todo.n > start)
-			qsort_r(s->todo.item + start, s->todo.n - start,
-			        sizeof(*s->todo.item), by_distance, s);
+			sort_list(s, start);
 		s->cursor = UINT64_MAX;
 	}
 	list_store(s, SET_GROUP_LIDS);

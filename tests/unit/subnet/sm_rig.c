@@ -117,6 +117,16 @@ void sm_rig_run(struct sm_rig *r, unsigned ms)
 		;
 }
 
+void sm_rig_run_data(struct sm_rig *r, unsigned ms, unsigned ticks)
+{
+	while (ms-- > 0) {
+		while (reactor_poll(r->reactor))
+			ibnet_tick(r->net, ticks);
+		ibnet_tick(r->net, ticks);
+		r->now_ns += NS_PER_MS;
+	}
+}
+
 int sm_rig_settle(struct sm_rig *r, unsigned i, unsigned ms)
 {
 	struct subnet_status st;

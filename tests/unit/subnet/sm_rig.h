@@ -44,6 +44,8 @@ void sm_rig_stop(struct sm_rig *r, unsigned i);
 
 /* Let time pass. */
 void sm_rig_run(struct sm_rig *r, unsigned ms);
+/* The same, with `ticks` of data for each turn of the reactor. */
+void sm_rig_run_data(struct sm_rig *r, unsigned ms, unsigned ticks);
 /* Until manager `i` is settled; at most `ms`.  @return how long it took, or
  * -1. */
 int sm_rig_settle(struct sm_rig *r, unsigned i, unsigned ms);
