@@ -416,6 +416,23 @@ static void look_behind(struct subnet *s, uint32_t at, uint8_t had_state)
 		subnet_todo(s, ASK_NODE, at, 0);
 }
 
+/* Our own link is back, or another manager came: that takes a pass over
+ * everything. */
+static void look_for_managers(struct subnet *s, uint32_t at, uint8_t had_state,
+                              uint32_t had_mask)
+{
+	const struct graph_port *p = &s->graph.port[at];
+	bool up = p->phys == GRAPH_PHYS_LINK_UP && p->state >= GRAPH_STATE_INIT;
+
+	if (s->full || !up)
+		return;
+	if (at == s->graph.self && p->peer == GRAPH_NONE)
+		subnet_add_work(s, WORK_ALL, 0, 0);
+	else if (at != s->graph.self && (p->cap_mask & SMP_CAP_IS_SM) &&
+	         (!(had_mask & SMP_CAP_IS_SM) || had_state < GRAPH_STATE_ARMED))
+		subnet_add_work(s, WORK_ALL, 0, 100);
+}
+
 void subnet_got_port(struct subnet *s, const struct todo *t, int err,
                      const struct mad *m)
 {
@@ -424,6 +441,7 @@ void subnet_got_port(struct subnet *s, const struct todo *t, int err,
 	const struct graph_node *n = &g->node[p->node];
 	struct smp_port_info i;
 	uint8_t had = p->state;
+	uint32_t had_mask = p->cap_mask;
 	bool up;
 
 	if (err || mad_status(m))
@@ -437,7 +455,9 @@ void subnet_got_port(struct subnet *s, const struct todo *t, int err,
 		subnet_link_lost(s, t->at);
 		return;
 	}
-	if (up && n->kind == GRAPH_SWITCH)
+	if (n->kind != GRAPH_SWITCH)
+		look_for_managers(s, t->at, had, had_mask);
+	else if (up)
 		look_behind(s, t->at, had);
 }
 

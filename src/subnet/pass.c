@@ -54,6 +54,9 @@ static void begin_light(struct subnet *s)
 	for (uint32_t i = 0; i < g->n_switches; i++)
 		if (g->node[g->switch_node[i]].present)
 			subnet_todo(s, ASK_LIGHT, g->switch_node[i], 0);
+	/* A host hears nothing of its own link. */
+	if (g->self != GRAPH_NONE)
+		subnet_todo(s, ASK_PORT, g->self, 0);
 	subnet_add_work(s, WORK_LIGHT, 0, s->opts.light_sweep_ms);
 }
 
