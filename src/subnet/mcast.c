@@ -115,6 +115,7 @@ uint8_t mcast_leave(struct mcast_group *g, uint32_t port, uint8_t join)
 struct tree {
 	const struct topo *t;
 	const struct graph *g;
+	const struct aggregate *lag;
 	uint16_t *parent; /* [switch]: towards the root */
 	uint8_t *up;      /* [switch]: port to the parent */
 	uint8_t *down;    /* [switch]: the parent's port to it */
@@ -222,8 +223,8 @@ static unsigned count_ports(const struct tree *w, unsigned sw)
 }
 
 /* From the root down to where the tree forks or somebody lives, nothing has
- * to be copied. */
-static void cut_root(struct tree *w)
+ * to be copied.  @return the switch where it begins. */
+static unsigned cut_root(struct tree *w)
 {
 	unsigned n = w->t->n_switches, sw = w->queue[0], next;
 
@@ -235,11 +236,48 @@ static void cut_root(struct tree *w)
 			            1)
 				break;
 		if (next == n)
-			return; /* its one port is a host's */
+			return sw; /* its one port is a host's */
 		memset(w->mask[sw], 0, sizeof(w->mask[sw]));
 		w->mask[next][w->up[next] / 16] &=
 			(uint16_t) ~(1 << w->up[next] % 16);
 		sw = next;
+	}
+	return sw;
+}
+
+/* One way from a port of a member's host into the tree. */
+static void add_sender(struct tree *w, uint32_t port, unsigned top)
+{
+	uint32_t peer = w->g->port[port].peer;
+	const struct graph_node *n;
+	unsigned sw;
+
+	if (peer == GRAPH_NONE)
+		return;
+	n = &w->g->node[w->g->port[peer].node];
+	if (n->kind != GRAPH_SWITCH || w->parent[n->sw] == TOPO_NONE ||
+	    !is_empty(w, n->sw))
+		return;
+	/* From above, down to where the tree begins. */
+	for (sw = top; w->parent[sw] != sw; sw = w->parent[sw])
+		add_port(w, w->parent[sw], w->down[sw]);
+	for (sw = n->sw; is_empty(w, sw); sw = w->parent[sw])
+		add_port(w, sw, w->up[sw]);
+}
+
+static void add_senders(struct tree *w, const struct mcast_group *g,
+                        unsigned top)
+{
+	for (uint32_t i = 0; i < g->n_members; i++) {
+		const struct graph_node *n =
+			&w->g->node[w->g->port[g->member[i].port].node];
+		const struct aggregate_host *h =
+			n->kind == GRAPH_CA
+				? aggregate_find(w->lag, n->sys_guid)
+				: NULL;
+
+		for (unsigned k = 0; h && h->vlid && k < h->n_members; k++)
+			add_sender(w, h->port[k], top);
 	}
 }
 
@@ -275,17 +313,18 @@ static int plan_group(struct mcast *m, struct tree *w, unsigned index)
 	for (uint32_t i = 0; i < g->n_members; i++)
 		add_member(w, g->member[i].port);
 	if (g->n_members > 0)
-		cut_root(w);
+		add_senders(w, g, cut_root(w));
 	err = write_group(m, w, index);
 	if (!err)
 		g->dirty = false;
 	return err;
 }
 
-int mcast_plan(struct mcast *m, const struct topo *t, const struct graph *g)
+int mcast_plan(struct mcast *m, const struct topo *t, const struct graph *g,
+               const struct aggregate *lag)
 {
 	size_t n = t->n_switches + 1u;
-	struct tree w = { .t = t, .g = g };
+	struct tree w = { .t = t, .g = g, .lag = lag };
 	int err = 0;
 	bool any = false;
 

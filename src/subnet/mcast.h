@@ -7,11 +7,15 @@
  * has most links, or of all if each has hosts), cut back to what leads to
  * members; so it goes up and down in a Clos, as unicast does.
  *
+ * A host that aggregates joins by one port and may send by another: from there
+ * a branch leads into the tree, one way.
+ *
  * Limits     MCAST_GROUPS_MAX groups, MCAST_MEMBERS_MAX members of one.
  */
 #ifndef SUBNET_MCAST_H
 #define SUBNET_MCAST_H
 
+#include "subnet/aggregate.h"
 #include "subnet/blocks.h"
 #include "subnet/topo.h"
 
@@ -66,7 +70,9 @@ int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join);
 /* Take these states away.  @return those that are left. */
 uint8_t mcast_leave(struct mcast_group *g, uint32_t port, uint8_t join);
 
-/* Make the tables of all groups that are dirty.  @return 0; -ENOMEM. */
-int mcast_plan(struct mcast *m, const struct topo *t, const struct graph *g);
+/* Make the tables of all groups that are dirty; `lag` knows which ports are one
+ * host.  @return 0; -ENOMEM. */
+int mcast_plan(struct mcast *m, const struct topo *t, const struct graph *g,
+               const struct aggregate *lag);
 
 #endif /* SUBNET_MCAST_H */

@@ -155,7 +155,7 @@ int subnet_plan(struct subnet *s)
 		                     first ? NULL : s->route.touched);
 	s->mcast.all_dirty |= s->changed;
 	if (!err)
-		err = mcast_plan(&s->mcast, &s->topo, &s->graph);
+		err = mcast_plan(&s->mcast, &s->topo, &s->graph, &s->lag);
 	if (err)
 		subnet_say(s, SUBNET_EVENT_FAULT, "out of memory to plan");
 	return err;
