@@ -63,8 +63,11 @@ void subnet_link_lost(struct subnet *s, uint32_t port)
 	s->focus_last = far->kind != GRAPH_SWITCH;
 	count_flap(s, port);
 	/* The far end may have been reached this way. */
-	if (!s->full && far->way == peer)
+	if (!s->full && far->way == peer) {
 		graph_find_ways(g);
+		/* Who was silent may have been asked through this link. */
+		memset(s->silent, 0, s->room_silent * sizeof(*s->silent));
+	}
 	g->port[peer].state = GRAPH_STATE_DOWN;
 }
 

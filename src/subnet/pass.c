@@ -60,6 +60,21 @@ static void begin_light(struct subnet *s)
 	subnet_add_work(s, WORK_LIGHT, 0, s->opts.light_sweep_ms);
 }
 
+/* The link that leads there may be the one that was cut: its near end says so,
+ * and another way is found, before anything is asked of the far one. */
+static void begin_switch(struct subnet *s, uint32_t node)
+{
+	const struct graph *g = &s->graph;
+	uint32_t way = g->node[node].way;
+
+	subnet_todo(s, ASK_WAIT, 0, 0);
+	if (way != GRAPH_NONE && g->port[way].peer != GRAPH_NONE) {
+		subnet_todo(s, ASK_PORT, g->port[way].peer, 0);
+		subnet_todo(s, ASK_WAIT, 0, 0);
+	}
+	subnet_todo(s, ASK_SWITCH, node, 1);
+}
+
 static void begin_work(struct subnet *s, const struct work *w)
 {
 	struct graph_port *p;
@@ -75,10 +90,7 @@ static void begin_work(struct subnet *s, const struct work *w)
 			begin_light(s);
 		break;
 	case WORK_SWITCH:
-		/* The far end of a link that is cut is asked only once the
-		 * near one has said so and another way is known. */
-		subnet_todo(s, ASK_WAIT, 0, 0);
-		subnet_todo(s, ASK_SWITCH, w->scope, 1);
+		begin_switch(s, w->scope);
 		break;
 	case WORK_PORT:
 		subnet_todo(s, ASK_PORT, w->scope, 0);
