@@ -11,6 +11,7 @@
  * - it answers a request that gets lost at once with ETIMEDOUT, under the
  *   wrong registration, but with the right one in the TID; a kernel does that
  *   after the timeout it was given, which our own timers know by then;
+ * - it knows open(2), but not the open64 that our compiler makes of it;
  * - the last 32 bytes of a MAD that it delivers are garbage.
  */
 #include "mad/port_umad.h"
@@ -297,6 +298,8 @@ static int query(struct mad_port *p, struct mad_port_info *out)
 	return 0;
 }
 
+int port_umad_plain_open(const char *path, int flags, ...) __asm__("open");
+
 /* The port is an SM for as long as its issm device is open. */
 static int set_is_sm(struct mad_port *p, bool on)
 {
@@ -312,7 +315,7 @@ static int set_is_sm(struct mad_port *p, bool on)
 	}
 	if (umad_get_issm_path(u->device, u->number, path, sizeof(path)) < 0)
 		return -ENODEV;
-	u->issm = open(path, O_RDWR | O_CLOEXEC);
+	u->issm = port_umad_plain_open(path, O_RDWR | O_CLOEXEC);
 	return u->issm >= 0 ? 0 : -errno;
 }
 
