@@ -90,10 +90,10 @@ struct lag_switch {
 	uint32_t rerouted;    /* packets that skipped a dead member */
 	uint16_t groups_cap;  /* group numbers 0 .. groups_cap - 1 */
 	uint16_t groups_used; /* groups that have a port */
+	uint16_t members_cap; /* ports in one group */
 	uint8_t version;
-	uint8_t members_cap; /* ports in one group */
-	uint8_t skips_dead;  /* 1: by itself, before the SM acts */
-	uint8_t result;      /* enum lag_result */
+	uint8_t skips_dead; /* 1: by itself, before the SM acts */
+	uint8_t result;     /* enum lag_result */
 };
 
 #define LAG_GROUPS_BLOCK 2u /* groups in a LagGroups block */

@@ -62,6 +62,7 @@ struct rmpp_sender {
 	uint32_t next;        /* the segment to send next */
 	uint32_t acked;       /* the last one that was acknowledged */
 	uint32_t window_last; /* the last one that may be sent */
+	uint32_t rewound;     /* `acked` when an ACK was repeated */
 	uint8_t status;       /* enum rmpp_status, after RMPP_FAILED */
 };
 
@@ -114,6 +115,10 @@ enum rmpp_event rmpp_receiver_receive(struct rmpp_receiver *r,
 /* An ABORT that answers `m`, or that ends the message of which it is. */
 void rmpp_make_abort(const struct mad *m, enum rmpp_status status,
                      struct mad *out);
+
+/* An ACK that answers segment `m`. */
+void rmpp_make_ack(const struct mad *m, uint32_t last, uint32_t window_last,
+                   struct mad *out);
 
 const char *rmpp_status_words(uint8_t status);
 

@@ -13,7 +13,8 @@
  *   X1  done runs exactly once, never inside the call that started it;
  *   X2  at most TRANSFERS_MAX transfers at a time, and of one peer at most
  *       TRANSFERS_PER_PEER; further ones are refused with -EBUSY;
- *   X3  a transfer without progress for tries * timeout ends: -ETIMEDOUT.
+ *   X3  a transfer without progress for tries * timeout ends: -ETIMEDOUT;
+ *       each of these timeouts may be a quarter too long.
  */
 #ifndef MAD_TRANSFER_H
 #define MAD_TRANSFER_H
@@ -38,14 +39,17 @@ struct transfers {
 	struct list sends;
 	struct list queries;
 	struct timer timer;
+	bool armed;
 	unsigned n;
 	uint32_t next_tid;
+	uint64_t n_unsent; /* MADs that the port did not take */
 };
 
 void transfers_init(struct transfers *ts, struct mad_agent *agent,
                     const struct transfer_opts *o);
 
-/* Ends all: each done runs, with -ECANCELED, before this returns. */
+/* Ends all: each done runs, with -ECANCELED, before this returns.  Not from
+ * inside a done. */
 void transfers_fini(struct transfers *ts);
 
 /* -- a message that we send ------------------------------------------------ */
@@ -64,11 +68,12 @@ struct transfer {
 };
 
 /*
- * Answer request `d` with a table: `head` is its response (method, status,
+ * Answer a request with a table: `head` is its response (method, status,
  * attribute offset, ... filled in), `data` the records, borrowed until done.
  *
  * err in done: 0, -ETIMEDOUT, -ECONNABORTED (the peer gave up), -ECANCELED.
- * @return 0; -EBUSY, -EMSGSIZE: done will not run.
+ * @return 0; -EBUSY (see X2), -EALREADY (the very answer is under way: the
+ *         peer has asked again), -EMSGSIZE: done will not run.
  */
 int transfer_send(struct transfers *ts, struct transfer *t,
                   const struct mad_address *to, const struct mad *head,
@@ -104,7 +109,11 @@ int transfer_query(struct transfers *ts, struct transfer_query *q);
 
 /* -- what comes in --------------------------------------------------------- */
 
-/* @return whether it was part of a transfer. */
+/*
+ * @return whether it was part of a transfer.  A request of one RMPP segment
+ * (GetMulti) is acknowledged here and is then the owner's, as if it were
+ * plain; one of several segments is aborted.
+ */
 bool transfer_receive(struct transfers *ts, const struct mad_datagram *d);
 
 #endif /* MAD_TRANSFER_H */
