@@ -3,6 +3,7 @@
 #
 # Sourced by the scripts about the software fabric, after lib.sh: a fabric of
 # their own, and programs on it by ibsim's preload.
+: "${work:?is set by lib.sh}"
 export IBSIM_SOCKNAME=cw$$ OSM_CACHE_DIR=$work OSM_TMP_DIR=$work
 cd "$work" || exit 1 # where the preload makes its files
 need ibsim-run opensm ibnetdiscover ibping
