@@ -359,8 +359,8 @@ static void expire(struct timer *timer)
 		arm(ts);
 }
 
-void transfers_init(struct transfers *ts, struct mad_agent *agent,
-                    const struct transfer_opts *o)
+void transfer_init(struct transfers *ts, struct mad_agent *agent,
+                   const struct transfer_opts *o)
 {
 	assert(o->tries >= 1 && o->timeout_ms >= 1);
 	assert(o->receive_max <= RMPP_LENGTH_MAX);
@@ -370,7 +370,7 @@ void transfers_init(struct transfers *ts, struct mad_agent *agent,
 	ts->timer.fire = expire;
 }
 
-void transfers_fini(struct transfers *ts)
+void transfer_fini(struct transfers *ts)
 {
 	while (!list_empty(&ts->sends))
 		finish_send(list_entry(ts->sends.next, struct transfer, link),

@@ -118,16 +118,16 @@ static void rig_start(struct rig *r)
 	r->client.agent.receive = take;
 	mad_port_attach(&r->wire.end[1].port, &r->server.agent);
 	mad_port_attach(&r->wire.end[0].port, &r->client.agent);
-	transfers_init(&r->server.transfers, &r->server.agent, &o);
-	transfers_init(&r->client.transfers, &r->client.agent, &o);
+	transfer_init(&r->server.transfers, &r->server.agent, &o);
+	transfer_init(&r->client.transfers, &r->client.agent, &o);
 	for (unsigned i = 0; i < LONGEST; i++)
 		records[i] = (uint8_t)(i * 31 + i / 256);
 }
 
 static void rig_end(struct rig *r)
 {
-	transfers_fini(&r->server.transfers);
-	transfers_fini(&r->client.transfers);
+	transfer_fini(&r->server.transfers);
+	transfer_fini(&r->client.transfers);
 	mad_port_detach(&r->server.agent);
 	mad_port_detach(&r->client.agent);
 	wire_end(&r->wire);
