@@ -18,7 +18,7 @@ static const struct {
 } ops[BLOCK_OPS] = {
 	/* clang-format off */
 	[BLOCK_READ]         = { "read",         0,                          true },
-	[BLOCK_WRITE]        = { "write",        BLOCK_FUA,                  true },
+	[BLOCK_WRITE]        = { "write",        BLOCK_FUA | BLOCK_WARM,     true },
 	[BLOCK_FLUSH]        = { "flush",        0,                          false },
 	[BLOCK_DISCARD]      = { "discard",      0,                          false },
 	[BLOCK_WRITE_ZEROES] = { "write-zeroes", BLOCK_FUA | BLOCK_NO_UNMAP, false },
@@ -70,63 +70,4 @@ int block_check(const struct block_device *dev, const struct block_request *q)
 const char *block_op_name(enum block_op op)
 {
 	return (unsigned)op < BLOCK_OPS ? ops[op].name : "unknown";
-}
-
-int block_iov_slice(const struct iovec *iov, unsigned n, uint64_t offset,
-                    uint64_t length, struct iovec *out, unsigned max)
-{
-	unsigned made = 0;
-
-	for (unsigned i = 0; i < n && length > 0; i++) {
-		uint64_t here = iov[i].iov_len;
-
-		if (offset >= here) {
-			offset -= here;
-			continue;
-		}
-		here -= offset;
-		if (here > length)
-			here = length;
-		if (made == max)
-			return -E2BIG;
-		out[made].iov_base = (uint8_t *)iov[i].iov_base + offset;
-		out[made].iov_len = here;
-		made++;
-		length -= here;
-		offset = 0;
-	}
-	assert(length == 0); /* the part lies inside the vector */
-	return (int)made;
-}
-
-void block_iov_zero(const struct iovec *iov, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (iov[i].iov_len)
-			memset(iov[i].iov_base, 0, iov[i].iov_len);
-}
-
-void block_iov_to_buffer(const struct iovec *iov, unsigned n, void *buffer)
-{
-	uint8_t *to = buffer;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (!iov[i].iov_len)
-			continue;
-		memcpy(to, iov[i].iov_base, iov[i].iov_len);
-		to += iov[i].iov_len;
-	}
-}
-
-void block_iov_from_buffer(const struct iovec *iov, unsigned n,
-                           const void *buffer)
-{
-	const uint8_t *from = buffer;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (!iov[i].iov_len)
-			continue;
-		memcpy(iov[i].iov_base, from, iov[i].iov_len);
-		from += iov[i].iov_len;
-	}
 }

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -29,6 +30,13 @@
 /* Gaps are averaged with this weight (1/8).  A gap counts as twice the spin
  * limit at most, so that a few short ones bring the spinning back. */
 #define GAP_SHIFT 3u
+
+/*
+ * A spin that ended in sleep was in vain, and where the one who would bring
+ * the work waits for this very core, each is.  So the gaps after it begin with
+ * sleep: 1, 3, 7, ... of them, this many at most, until a spin pays again.
+ */
+#define REST_MAX 63u
 
 static _Thread_local struct reactor *current;
 
@@ -206,21 +214,42 @@ static void wake_pollers(struct reactor *r)
 
 /* -- descriptors ---------------------------------------------------------- */
 
-/* timeout_ns < 0: for ever. */
-static void fetch(struct reactor *r, int64_t timeout_ns)
+/*
+ * A wait of nanoseconds; of whole milliseconds, rounded up, where the call is
+ * not known (a container's filter, valgrind).
+ */
+static int wait_for_events(struct reactor *r, struct epoll_event *events,
+                           int64_t timeout_ns)
 {
-	struct epoll_event events[EVENTS_PER_CALL];
 	struct timespec ts = {
 		.tv_sec = timeout_ns / (int64_t)NS_PER_S,
 		.tv_nsec = timeout_ns % (int64_t)NS_PER_S,
 	};
+	int64_t ms = (timeout_ns + (int64_t)NS_PER_MS - 1) / (int64_t)NS_PER_MS;
+
+	if (!r->coarse_wait) {
+		int n = epoll_pwait2(r->epoll_fd, events, EVENTS_PER_CALL,
+		                     timeout_ns < 0 ? NULL : &ts, NULL);
+
+		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+			return n;
+		r->coarse_wait = true;
+	}
+	return epoll_wait(r->epoll_fd, events, EVENTS_PER_CALL,
+	                  timeout_ns < 0 ? -1
+	                                 : (int)(ms > INT_MAX ? INT_MAX : ms));
+}
+
+/* timeout_ns < 0: for ever. */
+static void fetch(struct reactor *r, int64_t timeout_ns)
+{
+	struct epoll_event events[EVENTS_PER_CALL];
 	int n;
 
 	if (timeout_ns == 0)
 		n = epoll_wait(r->epoll_fd, events, EVENTS_PER_CALL, 0);
 	else
-		n = epoll_pwait2(r->epoll_fd, events, EVENTS_PER_CALL,
-		                 timeout_ns < 0 ? NULL : &ts, NULL);
+		n = wait_for_events(r, events, timeout_ns);
 	assert(n >= 0 || errno == EINTR);
 	for (int i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
@@ -301,12 +330,25 @@ static void gap_ended(struct reactor *r)
 	r->expected_gap_ns +=
 		(gap >> GAP_SHIFT) - (r->expected_gap_ns >> GAP_SHIFT);
 	r->idle_since_ns = 0;
+	if (r->spun)
+		r->rest_after = 0;
+	else if (r->rest)
+		r->rest--;
+	r->spun = false;
 }
 
 static bool may_spin(const struct reactor *r)
 {
-	return r->expected_gap_ns < r->spin_max_ns &&
+	return !r->rest && r->expected_gap_ns < r->spin_max_ns &&
 	       r->now_ns - r->idle_since_ns < r->spin_max_ns;
+}
+
+static void spun_in_vain(struct reactor *r)
+{
+	r->spun = false;
+	if (r->rest_after < REST_MAX)
+		r->rest_after = 2 * r->rest_after + 1;
+	r->rest = r->rest_after;
 }
 
 static int64_t time_to_sleep(const struct reactor *r)
@@ -357,8 +399,13 @@ void reactor_run(struct reactor *r)
 		}
 		if (!r->idle_since_ns)
 			r->idle_since_ns = r->now_ns;
-		if (!may_spin(r))
-			sleep_until_work(r);
+		if (may_spin(r)) {
+			r->spun = true;
+			continue;
+		}
+		if (r->spun)
+			spun_in_vain(r);
+		sleep_until_work(r);
 	} while (!atomic_load_explicit(&r->stop, memory_order_acquire));
 	atomic_store(&r->stop, false);
 	current = before;

@@ -13,8 +13,8 @@
  * core/poller.h, core/uring.h; this one includes the first four.
  *
  * When an iteration found no work the reactor spins for a time that adapts to
- * the gaps it has lately seen (not at all when work comes rarely, at most
- * spin_max_us), then sleeps in epoll_wait.
+ * the gaps it has lately seen (not at all when work comes rarely or when it
+ * has lately spun in vain, at most spin_max_us), then sleeps in epoll_wait.
  *
  * Threads    Every call is made on the reactor's own thread except
  *            task_post() and reactor_stop().

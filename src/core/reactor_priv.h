@@ -44,8 +44,12 @@ struct reactor {
 	uint64_t spin_max_ns;
 	uint64_t idle_since_ns; /* 0 while there is work */
 	uint64_t expected_gap_ns;
+	bool spun;           /* in this gap */
+	unsigned rest;       /* gaps to come without a spin */
+	unsigned rest_after; /* the last spin in vain; 0: it paid */
 
 	int epoll_fd;
+	bool coarse_wait; /* no epoll_pwait2() here */
 	int wake_fd;
 	struct watch wake_watch;
 	const struct clock *clock;

@@ -14,6 +14,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /*
  * Memory is given back, and remembered as never written, in pieces of this
  * size: a 64 KiB chunk over four data drives is 16 KiB on each.
@@ -35,6 +39,11 @@ struct ram {
 	_Atomic uint8_t *written; /* one per piece */
 	uint64_t n_pieces;
 };
+
+/* Data of at least this length go round the caches, unless the place is in
+ * them (BLOCK_WARM): a store that need not read the line first takes little
+ * more than half the time.  Less is likely to be metadata, and read again. */
+#define STREAM_MIN 4096u
 
 static struct ram *ram_of(struct block_device *dev)
 {
@@ -68,16 +77,61 @@ static void mark_written(struct ram *d, uint64_t offset, uint64_t length)
 			                      memory_order_release);
 }
 
+/* Stream `length` bytes, or copy them; @return how many were streamed. */
+static size_t stream(uint8_t *to, const uint8_t *from, size_t length)
+{
+	size_t n = 0;
+
+#ifdef __SSE2__
+	if (length < STREAM_MIN || (uintptr_t)to % sizeof(__m128i))
+		return 0;
+	for (; n + 4 * sizeof(__m128i) <= length; n += 4 * sizeof(__m128i)) {
+		const __m128i *in = (const __m128i *)(const void *)(from + n);
+		__m128i *out = (__m128i *)(void *)(to + n);
+		__m128i a = _mm_loadu_si128(&in[0]);
+		__m128i b = _mm_loadu_si128(&in[1]);
+		__m128i c = _mm_loadu_si128(&in[2]);
+		__m128i d = _mm_loadu_si128(&in[3]);
+
+		_mm_stream_si128(&out[0], a);
+		_mm_stream_si128(&out[1], b);
+		_mm_stream_si128(&out[2], c);
+		_mm_stream_si128(&out[3], d);
+	}
+#else
+	(void)to;
+	(void)from;
+	(void)length;
+#endif
+	return n;
+}
+
+/* No order holds between streamed stores and others without this. */
+static void stream_ends(void)
+{
+#ifdef __SSE2__
+	_mm_sfence();
+#endif
+}
+
 static void write_in(struct ram *d, const struct block_request *q)
 {
+	bool cold = !(q->flags & BLOCK_WARM);
 	uint8_t *to = d->memory + q->offset;
 
 	for (unsigned i = 0; i < q->iov_count; i++) {
+		size_t done = 0;
+
 		if (!q->iov[i].iov_len)
 			continue;
-		memcpy(to, q->iov[i].iov_base, q->iov[i].iov_len);
+		if (cold)
+			done = stream(to, q->iov[i].iov_base,
+			              q->iov[i].iov_len);
+		memcpy(to + done, (uint8_t *)q->iov[i].iov_base + done,
+		       q->iov[i].iov_len - done);
 		to += q->iov[i].iov_len;
 	}
+	stream_ends();
 	mark_written(d, q->offset, q->length);
 }
 

@@ -119,11 +119,11 @@ static int cut(struct thin_op *op, struct thin_part *part)
 	if (q->iov) {
 		uint64_t at = op->next - q->offset;
 
-		n = block_iov_slice(q->iov, q->iov_count, at, part->length,
-		                    part->iov, RAID_IOV_IN);
+		n = iov_slice(q->iov, q->iov_count, at, part->length, part->iov,
+		              RAID_IOV_IN);
 		for (; n == -E2BIG;
-		     n = block_iov_slice(q->iov, q->iov_count, at, part->length,
-		                         part->iov, RAID_IOV_IN)) {
+		     n = iov_slice(q->iov, q->iov_count, at, part->length,
+		                   part->iov, RAID_IOV_IN)) {
 			part->length = part->length / 2 & ~(BLOCK_SECTOR - 1);
 			if (!part->length)
 				return -EINVAL;
@@ -164,12 +164,34 @@ static bool make_part(struct thin_op *op)
 	return true;
 }
 
+static void go_on(struct task *t)
+{
+	struct thin_op *op = container_of(t, struct thin_op, task);
+
+	op->yielded = false;
+	make_parts(op);
+	put(op);
+}
+
+/* Parts of a hole end at once, so the window alone would not stop a discard
+ * of terabytes from being one long call. */
 static void make_parts(struct thin_op *op)
 {
+	unsigned turn = THIN_TURN;
+
+	if (op->yielded)
+		return;
 	op->making = true;
-	while (parts_left(op) && op->in_flight <= THIN_WINDOW && make_part(op))
-		;
+	while (turn > 0 && parts_left(op) && op->in_flight <= THIN_WINDOW &&
+	       make_part(op))
+		turn--;
 	op->making = false;
+	if (turn > 0 || !parts_left(op))
+		return;
+	op->yielded = true;
+	op->in_flight++;
+	op->task.run = go_on;
+	task_defer(op->worker->reactor, &op->task);
 }
 
 static void pump(struct thin_op *op)

@@ -8,6 +8,7 @@
 #include "volume/fast/lane.h"
 
 #define THIN_WINDOW 16u /* parts of one op in flight */
+#define THIN_TURN 16u   /* parts made before others have their turn */
 
 struct fast_volume;
 struct flush;
@@ -20,7 +21,8 @@ struct thin_op {
 	unsigned in_flight; /* parts, plus one while parts are being made */
 	int err;
 	bool in_submit;
-	bool making; /* parts */
+	bool making;  /* parts */
+	bool yielded; /* goes on when the others have had their turn */
 	bool barrier_asked;
 	struct task task;
 	struct list starved;

@@ -62,8 +62,8 @@ const struct iovec *raid_slice(struct raid_op *op, uint32_t at, uint32_t length,
 		*n = op->iov_count;
 		return op->iov;
 	}
-	used = block_iov_slice(op->iov, op->iov_count, at, length, out,
-	                       RAID_IOV - op->n_iov);
+	used = iov_slice(op->iov, op->iov_count, at, length, out,
+	                 RAID_IOV - op->n_iov);
 	assert(used > 0);
 	op->n_iov = (uint8_t)(op->n_iov + used);
 	*n = (unsigned)used;
@@ -209,7 +209,7 @@ void raid_issue(struct raid_op *op, enum block_op what, unsigned member,
 	uint16_t slot = row->drive[member];
 	struct block_device *dev = op->worker->device[slot];
 	struct raid_io *io = &op->io[op->n_ios++];
-	bool fua = (op->flags & RAID_FUA) && what != BLOCK_READ;
+	unsigned flags = 0;
 	uint64_t strip = row->data_start +
 	                 row->extent[member] * row->extent_bytes +
 	                 ((uint64_t)op->index << op->geometry.strip_shift);
@@ -221,13 +221,17 @@ void raid_issue(struct raid_op *op, enum block_op what, unsigned member,
 		op->err = -EIO;
 		return;
 	}
+	if ((op->flags & RAID_FUA) && what != BLOCK_READ)
+		flags |= BLOCK_FUA;
+	if (op->warm && what == BLOCK_WRITE)
+		flags |= BLOCK_WARM;
 	io->op = op;
 	io->drive = slot;
 	io->member = (uint8_t)member;
 	io->piece = (uint8_t)piece;
 	io->request = (struct block_request){
 		.op = what,
-		.flags = fua ? BLOCK_FUA : 0,
+		.flags = flags,
 		.offset = strip + column,
 		.length = length,
 		.iov = iov,
@@ -314,7 +318,7 @@ int raid_submit(struct raid_worker *w, const struct handoff_row *row,
 	op->n_ios = 0;
 	op->err = 0;
 	op->scratch = NULL;
-	op->rebuild_target = false;
+	op->rebuild_target = op->warm = false;
 	op->skipped = 0;
 	list_init(&op->waiting);
 	op->task.run = run_later;

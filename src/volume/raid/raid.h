@@ -117,6 +117,7 @@ struct raid_op {
 	uint8_t first, last; /* pieces being written now: [first, last) */
 	uint8_t n_iov;
 	bool rebuild_target; /* write by reconstruct-write */
+	bool warm;           /* what is being overwritten was just read */
 	bool in_submit;
 	uint16_t unreadable; /* members that failed a read of this op */
 	uint16_t lost;       /* pieces to rebuild */

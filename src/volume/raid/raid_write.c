@@ -318,6 +318,7 @@ static void write_pieces(struct raid_op *op)
 	op->n_iov = 0;
 	update_parity(op, from, to);
 	op->state = RAID_ST_WRITE;
+	op->warm = !op->rebuild_target;
 	op->n_ios = 0;
 	op->n_iov = 0;
 	for (unsigned i = op->first; i < op->last; i++) {

@@ -96,6 +96,55 @@ static void zeroes_end_where_they_should(void **state)
 	block_close(dev);
 }
 
+/* Long entries and short ones, at any address; each from a fresh place. */
+static void data_go_in_however_they_are_cut(void **state)
+{
+	static const size_t lengths[] = {
+		4096,  4096 + 16, 1,  4096 + 15, 8191,
+		16384, 4095,      63, 4096 + 64, 5000
+	};
+	struct block_device *dev = must_open("ram:1M");
+	uint8_t *data = malloc(MIB), *got = malloc(MIB);
+	uint64_t seed = 7;
+
+	(void)state;
+	for (unsigned round = 0; round < 400; round++) {
+		struct iovec iov[9];
+		struct rig_call c = {
+			.q = { .op = BLOCK_WRITE,
+			       .flags = round % 4 ? 0 : BLOCK_WARM,
+			       .offset = rig_random(&seed) % 100 * BLOCK_SECTOR,
+			       .iov = iov,
+			       .iov_count = ARRAY_LEN(iov),
+			       .done = rig_done }
+		};
+		uint8_t *at = data + rig_random(&seed) % 4096;
+
+		for (size_t i = 0; i < MIB; i += sizeof(seed))
+			memcpy(data + i, &(uint64_t){ rig_random(&seed) },
+			       sizeof(seed));
+		for (unsigned i = 0; i < ARRAY_LEN(iov); i++) {
+			uint64_t left = c.q.length % BLOCK_SECTOR;
+			size_t length =
+				lengths[rig_random(&seed) % ARRAY_LEN(lengths)];
+
+			if (i == ARRAY_LEN(iov) - 1) /* a whole number */
+				length = BLOCK_SECTOR - left;
+			iov[i] = (struct iovec){ at + c.q.length, length };
+			c.q.length += length;
+		}
+		block_submit(dev, &c.q);
+		assert_int_equal(rig_wait(&c), 0);
+		assert_int_equal(
+			rig_do(dev, BLOCK_READ, 0, c.q.offset, c.q.length, got),
+			0);
+		assert_memory_equal(got, at, c.q.length);
+	}
+	free(data);
+	free(got);
+	block_close(dev);
+}
+
 static void drives_describe_themselves(void **state)
 {
 	static const struct {
@@ -144,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_taken_when_written_and_given_back),
 		cmocka_unit_test(zeroes_end_where_they_should),
+		cmocka_unit_test(data_go_in_however_they_are_cut),
 		cmocka_unit_test(drives_describe_themselves),
 		cmocka_unit_test(a_bad_specification_has_words),
 	};

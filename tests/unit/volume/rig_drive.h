@@ -32,6 +32,7 @@ struct rig_drive {
 	struct rig_held *held; /* NULL: requests are done at once */
 	/* what was done; any thread */
 	uint64_t reads, writes, flushes;
+	uint64_t warm;    /* writes that the issuer had read the place of */
 	uint64_t refused; /* outside the drive, or malformed */
 };
 

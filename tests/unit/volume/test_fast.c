@@ -331,6 +331,29 @@ static void a_stack_that_was_replaced_is_asked_again_and_answers_once(
 	rig_fini(&rig);
 }
 
+/* Over holes every part ends at once. */
+static void a_large_request_lets_others_pass(void **state)
+{
+	static const enum block_op ops[] = { BLOCK_DISCARD,
+		                             BLOCK_WRITE_ZEROES };
+	struct pending large, small;
+
+	(void)state;
+	rig_init(&rig, RAID0, 2, UINT64_C(3) << 26);
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		submit(&large, ops[i], 0, rig.volume->size, NULL);
+		submit(&small, BLOCK_READ, 0, 4096, buffer);
+		while (!small.done)
+			rig_poll(&rig);
+		assert_false(large.done);
+		while (!large.done)
+			rig_poll(&rig);
+		assert_int_equal(large.err, 0);
+		assert_int_equal(small.err, 0);
+	}
+	rig_fini(&rig);
+}
+
 static void a_full_pool_is_no_space_and_hits_go_on(void **state)
 {
 	(void)state;
@@ -397,6 +420,7 @@ int main(void)
 			misses_wait_for_a_stopped_stack_and_hits_do_not),
 		cmocka_unit_test(
 			a_stack_that_was_replaced_is_asked_again_and_answers_once),
+		cmocka_unit_test(a_large_request_lets_others_pass),
 		cmocka_unit_test(a_full_pool_is_no_space_and_hits_go_on),
 		cmocka_unit_test(a_volume_that_is_gone_answers_so),
 		cmocka_unit_test(bad_requests_are_refused),

@@ -306,6 +306,40 @@ static void more_ops_than_scratch_memory_all_end(void **state)
 	row_end();
 }
 
+static uint64_t warm_writes(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < ROW_DRIVES; i++) {
+		n += drives[i].warm;
+		drives[i].warm = 0;
+	}
+	return n;
+}
+
+/* Data and parity are read first where part of a parity stripe is written and
+ * all of it is there, and nowhere else. */
+static void a_write_is_warm_where_the_old_data_were_read(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < ARRAY_LEN(shapes); s++) {
+		unsigned part = shapes[s].profile == RAID5 ? 2 : 0;
+
+		row_start(s, 0);
+		row_fresh_chunk(0);
+		warm_writes();
+		row_run(RAID_WRITE, 0, 0, 4096, buffer);
+		assert_int_equal(warm_writes(), part);
+		row_run(RAID_WRITE, 0, 0, CHUNK_BYTES, buffer);
+		row_run(RAID_FILL, 0, 512, 4096, buffer);
+		assert_int_equal(warm_writes(), 0);
+		row_lose(row.drive[geometry_data_member(&geometry, 0, 0)]);
+		row_run(RAID_WRITE, 0, 0, 4096, buffer);
+		assert_int_equal(warm_writes(), 0);
+		row_end();
+	}
+}
+
 static void never_done(struct raid_op *op, int err)
 {
 	(void)op;
@@ -377,6 +411,7 @@ int main(void)
 		cmocka_unit_test(vectors_cut_anyhow_are_one_buffer),
 		cmocka_unit_test(no_op_needs_more_entries_than_there_are),
 		cmocka_unit_test(more_ops_than_scratch_memory_all_end),
+		cmocka_unit_test(a_write_is_warm_where_the_old_data_were_read),
 		cmocka_unit_test(rows_that_make_no_sense_are_refused),
 		cmocka_unit_test(drives_that_do_not_exist_take_no_part),
 	};
