@@ -15,6 +15,7 @@ const struct config_section config_sections[] = {
 	{ "peers", "node.add" },        { "windows", "window.create" },
 	{ "drives", "drive.add" },      { "pools", "pool.create" },
 	{ "volumes", "volume.create" }, { "exports", "export.create" },
+	{ "subnet", "subnet.up" },
 };
 const size_t config_sections_count = ARRAY_LEN(config_sections);
 

@@ -50,7 +50,8 @@ enum aggregate_state {
 	AGGREGATE_INCAPABLE, /* it has no link aggregation */
 	AGGREGATE_PROPOSED,  /* tables have it, the host has to accept */
 	AGGREGATE_IN_FORCE,
-	AGGREGATE_REFUSED
+	AGGREGATE_REFUSED,
+	AGGREGATE_OFF /* an operator does not want it */
 };
 
 struct aggregate_host {

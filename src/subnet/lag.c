@@ -2,6 +2,7 @@
 /* Asking hosts and switches what they aggregate, and telling hosts. */
 #include "subnet/subnet_priv.h"
 
+#include <errno.h>
 #include <string.h>
 
 static struct aggregate_host *host_of(struct subnet *s, uint32_t port)
@@ -101,6 +102,16 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
 	s->plan_again = true;
 }
 
+void subnet_lag_leave(struct subnet *s, struct aggregate_host *h)
+{
+	withdraw(s, h, AGGREGATE_OFF);
+	h->ask = false;
+	h->mode = LAG_OFF;
+	h->result = LAG_NOTHING_ASKED;
+	h->generation++;
+	h->tell = true;
+}
+
 static void retry(struct subnet *s, uint64_t delay_ms)
 {
 	subnet_add_work(s, WORK_POLICY, 0, delay_ms);
@@ -112,7 +123,10 @@ static void accepted(struct subnet *s, struct aggregate_host *h,
 	memcpy(h->said, said->state, sizeof(h->said));
 	h->mode = said->mode;
 	h->tell = false;
-	if (h->state == AGGREGATE_IN_FORCE)
+	if (h->state == AGGREGATE_OFF)
+		subnet_say(s, SUBNET_EVENT_LAG, "%s is not aggregated any more",
+		           subnet_node_name(s, s->graph.port[port].node));
+	if (h->state == AGGREGATE_IN_FORCE || h->state == AGGREGATE_OFF)
 		return;
 	h->state = AGGREGATE_IN_FORCE;
 	subnet_say(s, SUBNET_EVENT_LAG,
@@ -127,10 +141,15 @@ void subnet_set_lag_host(struct subnet *s, const struct todo *t, int err,
 	struct aggregate_host *h = host_of(s, t->at);
 	struct lag_host said;
 
-	if (!h || !h->vlid)
+	if (!h || (!h->vlid && h->state != AGGREGATE_OFF))
 		return;
 	if (!err)
 		smp_get(m, &lag_host_table, &said);
+	if (h->state == AGGREGATE_OFF && (err || mad_status(m)) &&
+	    !(!err && said.result == LAG_REFUSED_STALE)) {
+		h->tell = false; /* it is silent, or knows no aggregation */
+		return;
+	}
 	if (err || !lag_is_ours(said.magic, said.version)) {
 		retry(s, 1000);
 		return;
@@ -156,4 +175,47 @@ void subnet_set_lag_host(struct subnet *s, const struct todo *t, int err,
 			lag_result_words(said.result));
 		withdraw(s, h, AGGREGATE_REFUSED);
 	}
+}
+
+/* -- what the operator wants ----------------------------------------------- */
+
+static unsigned place_off(const struct subnet *s, uint64_t sys_guid)
+{
+	unsigned i = 0;
+
+	while (i < s->n_lag_off && s->lag_off[i] != sys_guid)
+		i++;
+	return i;
+}
+
+bool subnet_lag_wanted(const struct subnet *s, uint64_t sys_guid)
+{
+	return place_off(s, sys_guid) == s->n_lag_off;
+}
+
+int subnet_lag_want(struct subnet *s, uint64_t sys_guid, bool wanted,
+                    struct err *e)
+{
+	struct aggregate_host *h = aggregate_find(&s->lag, sys_guid);
+	unsigned at = place_off(s, sys_guid);
+
+	if (wanted == (at == s->n_lag_off))
+		return 0;
+	if (!wanted && s->n_lag_off == SUBNET_LAG_OFF_MAX)
+		return err_set(e, -ENOSPC,
+		               "%u hosts are kept from aggregation, which are "
+		               "all that can be; start the manager without "
+		               "aggregation instead",
+		               SUBNET_LAG_OFF_MAX);
+	if (wanted)
+		s->lag_off[at] = s->lag_off[--s->n_lag_off];
+	else
+		s->lag_off[s->n_lag_off++] = sys_guid;
+	if (!h)
+		return 0;
+	h->ask = true; /* a pass sees to the rest */
+	if (wanted)
+		h->state = AGGREGATE_UNKNOWN;
+	subnet_add_work(s, WORK_POLICY, 0, 0);
+	return 0;
 }

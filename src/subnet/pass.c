@@ -240,6 +240,8 @@ static void list_lags(struct subnet *s)
 	for (uint32_t i = 0; i < s->lag.n; i++) {
 		struct aggregate_host *h = &s->lag.host[i];
 
+		if (h->ask && !subnet_lag_wanted(s, h->sys_guid))
+			subnet_lag_leave(s, h);
 		for (unsigned k = 0; h->ask && k < h->n_members; k++) {
 			if (!h->up[k])
 				continue;

@@ -51,6 +51,7 @@
 #define SUBNET_EVENTS 1024u
 #define SUBNET_ALLOW_MAX 32u
 #define SUBNET_TEXT 200u
+#define SUBNET_LAG_OFF_MAX 256u
 
 struct mad_port;
 struct reactor;
@@ -142,6 +143,17 @@ void subnet_sweep(struct subnet *s);
  * stays in force.  @return 0; -EINVAL with the line and why.
  */
 int subnet_reload(struct subnet *s, struct err *e);
+
+/*
+ * Whether to aggregate a host, by its system image GUID; all that can are, at
+ * first.  One that is not has no virtual LID, and is told so.  A host that is
+ * not known yet may be named.
+ *
+ * @return 0; -ENOSPC: SUBNET_LAG_OFF_MAX hosts are not; with words.
+ */
+int subnet_lag_want(struct subnet *s, uint64_t sys_guid, bool wanted,
+                    struct err *e);
+bool subnet_lag_wanted(const struct subnet *s, uint64_t sys_guid);
 
 /* -- looking --------------------------------------------------------------- */
 

@@ -106,6 +106,8 @@ struct subnet {
 	struct subnet_switch *sw; /* [switch] */
 	unsigned room_sw;
 	struct aggregate lag;
+	uint64_t lag_off[SUBNET_LAG_OFF_MAX]; /* hosts not to aggregate */
+	unsigned n_lag_off;
 	struct mcast mcast;
 	struct policy policy;
 	struct election election;
@@ -250,5 +252,7 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
                            const struct mad *m);
 void subnet_set_lag_host(struct subnet *s, const struct todo *t, int err,
                          const struct mad *m);
+/* The operator does not want this host aggregated: to be told so. */
+void subnet_lag_leave(struct subnet *s, struct aggregate_host *h);
 
 #endif /* SUBNET_SUBNET_PRIV_H */
