@@ -258,6 +258,9 @@ static void receive_for_query(struct transfer_query *q,
 {
 	const struct sa_mad *s = (const struct sa_mad *)&d->mad;
 
+	/* An ACK of ours that got lost: the peer sends again. */
+	if (d->error && rmpp_is_active(&d->mad))
+		return;
 	if (d->error)
 		expire_query(q);
 	else if (rmpp_is_active(&d->mad))
