@@ -297,6 +297,24 @@ static int do_run(struct call *c)
 	return err;
 }
 
+static int do_start(struct call *c)
+{
+	uint64_t per_ms;
+	int err = number(c, 0, IBNET_DATA_PER_MS, &per_ms);
+
+	if (!err)
+		err = ibnet_tick_start(c->net, (unsigned)per_ms);
+	return err ? err_set(c->e, err,
+	                     "packets cannot move by themselves here")
+	           : 0;
+}
+
+static int do_silent(struct call *c)
+{
+	put(c->out, "silent", ibnet_flow_silent(c->net));
+	return 0;
+}
+
 static int do_pause(struct call *c)
 {
 	ibnet_flow_run(c->net, false);
@@ -384,6 +402,8 @@ static const struct command {
 	{ "stats", 0, 0, do_stats, "", "counters of management datagrams" },
 	{ "flow", 2, 3, do_flow, "HOST LID [N]", "N more flows of packets" },
 	{ "run", 1, 1, do_run, "TICKS", "let packets move" },
+	{ "start", 1, 1, do_start, "N", "let N ticks pass each ms; 0: stop" },
+	{ "silent", 0, 0, do_silent, "", "flows without arrivals since last" },
 	{ "pause", 0, 0, do_pause, "", "send no new ones" },
 	{ "resume", 0, 0, do_resume, "", "send again" },
 	{ "flows", 0, 0, do_flows, "", "what became of them" },

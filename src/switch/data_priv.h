@@ -41,6 +41,7 @@ struct data_flow {
 	uint16_t slid;  /* it was last sent from */
 	uint64_t moved; /* tick since which it moves; 0: it does not (D4) */
 	struct ibnet_flow_stats stats;
+	uint64_t marked;   /* received at the last ibnet_flow_silent() */
 	uint64_t expected; /* one more than the highest sequence seen */
 	uint64_t seen;     /* bit i: expected - 1 - i has come */
 };
@@ -48,6 +49,9 @@ struct data_flow {
 struct ibnet_data {
 	struct slab packets;
 	struct list active; /* ports with packets */
+	struct ibnet *net;
+	struct timer timer; /* ibnet_tick_start() */
+	unsigned per_ms;
 	uint64_t tick;
 	bool running;
 	struct data_flow *flows;

@@ -3,9 +3,13 @@
 #include "switch/ibnet_data.h"
 
 #include "base/base.h"
+#include "core/reactor.h"
 #include "switch/data_priv.h"
 
+#include <errno.h>
 #include <string.h>
+
+static void pass(struct timer *t);
 
 struct ibnet_data *ibnet_data_state(struct ibnet *net)
 {
@@ -19,6 +23,8 @@ struct ibnet_data *ibnet_data_state(struct ibnet *net)
 	slab_init(&d->packets, sizeof(struct data_packet),
 	          _Alignof(struct data_packet), IBNET_DATA_PACKETS);
 	list_init(&d->active);
+	d->net = net;
+	d->timer.fire = pass;
 	d->running = true;
 	net->data = d;
 	return d;
@@ -309,6 +315,29 @@ void ibnet_tick(struct ibnet *net, unsigned n)
 	}
 }
 
+static void pass(struct timer *t)
+{
+	struct ibnet_data *d = container_of(t, struct ibnet_data, timer);
+
+	timer_start(d->net->reactor, t, NS_PER_MS);
+	ibnet_tick(d->net, d->per_ms);
+}
+
+int ibnet_tick_start(struct ibnet *net, unsigned per_ms)
+{
+	struct ibnet_data *d = ibnet_data_state(net);
+
+	if (!net->reactor)
+		return -ENOTSUP;
+	if (!d)
+		return -ENOMEM;
+	d->per_ms = per_ms;
+	if (per_ms)
+		return timer_start(net->reactor, &d->timer, NS_PER_MS);
+	timer_stop(net->reactor, &d->timer);
+	return 0;
+}
+
 /* -- the rest ----------------------------------------------------------------
  */
 
@@ -318,6 +347,8 @@ void ibnet_data_destroy(struct ibnet *net)
 
 	if (!d)
 		return;
+	if (net->reactor)
+		timer_stop(net->reactor, &d->timer);
 	ibnet_flow_clear(net);
 	slab_fini(&d->packets);
 	free(d->flows);

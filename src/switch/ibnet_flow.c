@@ -107,6 +107,18 @@ void ibnet_flow_get(const struct ibnet *net, uint32_t id,
 	*out = net->data->flows[id].stats;
 }
 
+uint32_t ibnet_flow_silent(struct ibnet *net)
+{
+	struct ibnet_data *d = net->data;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; d && i < d->n_flows; i++) {
+		n += d->flows[i].stats.received == d->flows[i].marked;
+		d->flows[i].marked = d->flows[i].stats.received;
+	}
+	return n;
+}
+
 /* -- sending -----------------------------------------------------------------
  */
 
