@@ -21,8 +21,7 @@ struct call {
 	struct err *e;
 };
 
-/* -- words -------------------------------------------------------------------
- */
+/* -- words ---------------------------------------------------------------- */
 
 static int number(const struct call *c, unsigned i, uint64_t max,
                   uint64_t *value)
@@ -59,8 +58,7 @@ static struct ibnet_node *node(const struct call *c, unsigned i)
 	return n;
 }
 
-/* -- commands ----------------------------------------------------------------
- */
+/* -- commands ------------------------------------------------------------- */
 
 static int do_cut(struct call *c)
 {
@@ -264,8 +262,7 @@ static int do_stats(struct call *c)
 	return 0;
 }
 
-/* -- flows -------------------------------------------------------------------
- */
+/* -- flows ---------------------------------------------------------------- */
 
 static int do_flow(struct call *c)
 {
@@ -423,8 +420,7 @@ static int do_help(struct call *c)
 	return 0;
 }
 
-/* -- a line ------------------------------------------------------------------
- */
+/* -- a line --------------------------------------------------------------- */
 
 /* Cut at blanks; quotes, which ibsim wants around names, go.
  * @return how many words; over WORDS_MAX: too many. */

@@ -30,8 +30,7 @@ struct ibnet_data *ibnet_data_state(struct ibnet *net)
 	return d;
 }
 
-/* -- queues ------------------------------------------------------------------
- */
+/* -- queues --------------------------------------------------------------- */
 
 void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
                         struct data_packet *packet)
@@ -120,8 +119,7 @@ bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
 	return true;
 }
 
-/* -- one hop -----------------------------------------------------------------
- */
+/* -- one hop -------------------------------------------------------------- */
 
 static void count_hop(struct ibnet_data *d, struct ibnet_port *out,
                       const struct data_packet *packet, bool multicast)
@@ -338,8 +336,7 @@ int ibnet_tick_start(struct ibnet *net, unsigned per_ms)
 	return 0;
 }
 
-/* -- the rest ----------------------------------------------------------------
- */
+/* -- the rest ------------------------------------------------------------- */
 
 void ibnet_data_destroy(struct ibnet *net)
 {

@@ -10,8 +10,7 @@
 #define SKIPS 16u /* paused flows that a host looks past in one tick */
 #define SEEN_BITS 64u
 
-/* -- making ------------------------------------------------------------------
- */
+/* -- making --------------------------------------------------------------- */
 
 /* Room for one more; the array, which may have moved, or NULL: no memory. */
 static void *grow(void *array, uint32_t n, uint32_t *room, size_t size)
@@ -119,8 +118,7 @@ uint32_t ibnet_flow_silent(struct ibnet *net)
 	return n;
 }
 
-/* -- sending -----------------------------------------------------------------
- */
+/* -- sending -------------------------------------------------------------- */
 
 /* The LID that a flow's packets come from, and the port that it takes now;
  * NULL: none works. */
@@ -276,8 +274,7 @@ void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d)
 			one_host(d, d->senders[i]);
 }
 
-/* -- receiving ---------------------------------------------------------------
- */
+/* -- receiving ------------------------------------------------------------ */
 
 static bool pkey_fits(const struct ibnet_port *p, uint16_t key)
 {

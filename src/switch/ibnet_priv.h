@@ -162,8 +162,7 @@ static inline bool node_has_lag(const struct ibnet_node *n)
 uint64_t ibnet_random(struct ibnet *net);
 uint64_t ibnet_now_ns(const struct ibnet *net); /* 0 without a reactor */
 
-/* -- ibnet.c ------------------------------------------------------------------
- */
+/* -- ibnet.c -------------------------------------------------------------- */
 
 /* As after power-on, states of links aside: tables, keys, LIDs, mapping. */
 void ibnet_reset_node(struct ibnet_node *n);

@@ -9,8 +9,7 @@
 
 #define BATCH 32u /* MADs of a client in one go */
 
-/* -- to the client -----------------------------------------------------------
- */
+/* -- to the client -------------------------------------------------------- */
 
 static void watch_out(struct sim_client *c, bool on)
 {
@@ -70,8 +69,7 @@ static void push_waiting(struct sim_client *c)
 	watch_out(c, false);
 }
 
-/* -- requests that wait ------------------------------------------------------
- */
+/* -- requests that wait --------------------------------------------------- */
 
 /* Segments and acknowledgements of RMPP look after themselves. */
 static bool is_rmpp(const struct mad *m)
@@ -215,8 +213,7 @@ void sim_server_client_timer(struct timer *t)
 	arm(s);
 }
 
-/* -- from the fabric ---------------------------------------------------------
- */
+/* -- from the fabric ------------------------------------------------------ */
 
 static void receive(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 {
@@ -256,8 +253,7 @@ static bool takes(struct ibnet_endpoint *ep, const struct mad *m)
 	}
 }
 
-/* -- from the client ---------------------------------------------------------
- */
+/* -- from the client ------------------------------------------------------ */
 
 static void note_use(struct sim_client *c, const struct mad *m)
 {
