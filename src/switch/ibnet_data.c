@@ -77,18 +77,22 @@ static void drop_head(struct ibnet_data *d, struct ibnet_port *p,
 	slab_put(&d->packets, dequeue(d, p));
 }
 
+void ibnet_data_empty(struct ibnet_data *d, struct ibnet_port *p)
+{
+	while (p->queue.n)
+		drop_head(d, p, &d->stats.lost_link);
+}
+
 void ibnet_data_flush(struct ibnet_port *p)
 {
 	struct ibnet_data *d = p->node->net->data;
 
-	while (d && p->queue.n) {
-		p->counters.xmit_discards++;
-		drop_head(d, p, &d->stats.lost_link);
-	}
+	p->counters.xmit_discards += p->queue.n;
+	if (d)
+		ibnet_data_empty(d, p);
 }
 
-/* -- groups that change (D4)
- * --------------------------------------------------- */
+/* -- groups that change --------------------------------------------------- */
 
 void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g)
 {
@@ -209,7 +213,6 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	}
 	packet = dequeue(d, p);
 	count_hop(d, p, packet, false);
-	packet->in_port = p->peer->number;
 	packet->hops++;
 	ibnet_data_enqueue(d, &sw->ports[out], packet);
 }
@@ -250,7 +253,6 @@ static void multicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 		if (!copy)
 			break;
 		*copy = *packet;
-		copy->in_port = in_port;
 		copy->hops++;
 		d->stats.in_flight++;
 		ibnet_data_enqueue(d, &sw->ports[i], copy);
@@ -305,7 +307,7 @@ void ibnet_tick(struct ibnet *net, unsigned n)
 		d->tick++;
 		d->stats.ticks++;
 		if (d->running)
-			ibnet_flow_send_all(net, d);
+			ibnet_flow_send_all(d);
 		LIST_FOREACH (node, &d->active) {
 			one_port(d, list_entry(node, struct ibnet_port,
 			                       queue.active));

@@ -81,7 +81,7 @@ void ibnet_flow_clear(struct ibnet *net)
 	if (!d)
 		return;
 	for (uint32_t i = 0; i < net->n_ports; i++) {
-		ibnet_data_flush(&net->ports[i]);
+		ibnet_data_empty(d, &net->ports[i]);
 		net->ports[i].flow_sent = 0;
 		net->ports[i].flow_received = 0;
 	}
@@ -199,7 +199,6 @@ static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
 	}
 	packet->length = (uint16_t)length;
 	packet->hops = 0;
-	packet->in_port = 0;
 	f->stats.sent++;
 	p->flow_sent++;
 	d->stats.in_flight++;
@@ -266,9 +265,8 @@ static void one_host(struct ibnet_data *d, struct ibnet_node *n)
 	}
 }
 
-void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d)
+void ibnet_flow_send_all(struct ibnet_data *d)
 {
-	(void)net;
 	for (uint32_t i = 0; i < d->n_senders; i++)
 		if (d->senders[i]->on)
 			one_host(d, d->senders[i]);

@@ -8,7 +8,7 @@
  *     ibnet_forward.c a switch's choice of a port: LFT, groups
  *     ibnet_end.c     endpoints
  *     sma*.c, pma.c   agents; trap.c: what an SMA says by itself
- *     ibnet_data.c    packets in flight
+ *     ibnet_data.c    packets in flight; ibnet_flow.c: the hosts' end
  *
  * Memory: about 600 bytes a port, and a byte for each LID in each switch.
  * Tables that are seldom used exist only once somebody has set them.
