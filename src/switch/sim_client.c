@@ -226,9 +226,10 @@ static void receive(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 		.mad = m->mad,
 	};
 
-	/* A kernel keeps from its clients what comes twice, or too late. */
-	if (m->mad.header.method & MAD_METHOD_RESPONSE && !is_rmpp(&m->mad) &&
-	    !answered(c, &m->mad)) {
+	/* A kernel keeps from its clients what comes twice, or too late; but
+	 * one request can have many segments for its response. */
+	if (m->mad.header.method & MAD_METHOD_RESPONSE &&
+	    !answered(c, &m->mad) && !is_rmpp(&m->mad)) {
 		c->server->stats.stray++;
 		return;
 	}
