@@ -225,10 +225,11 @@ static bool is_option(const char *word)
 
 /*
  * Whatever stands before the end of the command's name: common options and
- * one or two words.  @return where the rest begins, or minus an exit status.
+ * up to three words.  @return where the rest begins, or minus an exit status.
  */
 static int take_head(struct cli *cli, int argc, char **argv, int *rest)
 {
+	char path[64];
 	int i, status;
 
 	for (i = 1; i < argc; i++) {
@@ -245,7 +246,9 @@ static int take_head(struct cli *cli, int argc, char **argv, int *rest)
 				return status;
 		} else {
 			cli->words[cli->n_words++] = argv[i];
-			if (cli->n_words == 2 || find_command(argv[i])) {
+			join_words(cli, PATH_WORDS, path);
+			if (find_command(path) ||
+			    (cli->n_words > 1 && !is_noun(path))) {
 				i++;
 				break;
 			}

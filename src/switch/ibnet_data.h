@@ -99,8 +99,19 @@ void ibnet_flow_run(struct ibnet *net, bool on);
  */
 void ibnet_tick(struct ibnet *net, unsigned n);
 
+/*
+ * Let ticks pass by themselves, `per_ms` each millisecond, as the network's
+ * reactor gets to it; 0: no more.  @return 0; -ENOTSUP: it has no reactor;
+ * -ENOMEM.
+ */
+#define IBNET_DATA_PER_MS 1000u
+int ibnet_tick_start(struct ibnet *net, unsigned per_ms);
+
 void ibnet_flow_get(const struct ibnet *net, uint32_t id,
                     struct ibnet_flow_stats *out);
+
+/* How many flows have received nothing since the last call. */
+uint32_t ibnet_flow_silent(struct ibnet *net);
 void ibnet_data_get(const struct ibnet *net, struct ibnet_data_stats *out);
 
 /* Packets of flows that a host's port has sent and taken in. */

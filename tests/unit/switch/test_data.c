@@ -540,8 +540,7 @@ static void backup_mode_uses_one_member_at_a_time(void **state)
 	rig_fini(&r);
 }
 
-/* -- anything ----------------------------------------------------------------
- */
+/* -- anything ------------------------------------------------------------- */
 
 static uint32_t next_random(uint64_t *x)
 {
