@@ -17,7 +17,7 @@ static uint64_t load_bits(const uint8_t *wire, unsigned bit, unsigned width)
 	while (bit < end) {
 		unsigned room = 8 - bit % 8;
 		unsigned take = end - bit < room ? end - bit : room;
-		unsigned byte = wire[bit / 8] >> (room - take);
+		unsigned byte = (unsigned)wire[bit / 8] >> (room - take);
 
 		value = value << take | (byte & ((1u << take) - 1));
 		bit += take;

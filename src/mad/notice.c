@@ -26,7 +26,7 @@ static const struct field gid_details[] = {
 	GID(gid, 48, NONE),
 };
 const struct field_table notice_gid_table =
-	TABLE("Trap 64-67", NOTICE_DETAILS, gid_details);
+	TABLE("Trap64-67", NOTICE_DETAILS, gid_details);
 #undef T
 
 #define T struct notice_lid
@@ -34,7 +34,7 @@ static const struct field lid_details[] = {
 	DEC(lid, 0, 16, NONE),
 };
 const struct field_table notice_lid_table =
-	TABLE("Trap 128", NOTICE_DETAILS, lid_details);
+	TABLE("Trap128", NOTICE_DETAILS, lid_details);
 #undef T
 
 #define T struct notice_port
@@ -43,7 +43,7 @@ static const struct field port_details[] = {
 	DEC(port, 32, 8, NONE),
 };
 const struct field_table notice_port_table =
-	TABLE("Trap 129-131", NOTICE_DETAILS, port_details);
+	TABLE("Trap129-131", NOTICE_DETAILS, port_details);
 #undef T
 
 #define T struct notice_capability
@@ -55,7 +55,7 @@ static const struct field capability_details[] = {
 	HEX(capability_mask2, 96, 16, NONE),
 };
 const struct field_table notice_capability_table =
-	TABLE("Trap 144", NOTICE_DETAILS, capability_details);
+	TABLE("Trap144", NOTICE_DETAILS, capability_details);
 #undef T
 
 #define T struct notice_system_guid
@@ -64,7 +64,7 @@ static const struct field system_guid_details[] = {
 	HEX(system_guid, 48, 64, NONE),
 };
 const struct field_table notice_system_guid_table =
-	TABLE("Trap 145", NOTICE_DETAILS, system_guid_details);
+	TABLE("Trap145", NOTICE_DETAILS, system_guid_details);
 #undef T
 
 #define T struct notice_m_key
@@ -76,7 +76,7 @@ static const struct field m_key_details[] = {
 	DEC(n_hops, 186, 6, NONE),   BYTES(return_path, 192, NONE),
 };
 const struct field_table notice_m_key_table =
-	TABLE("Trap 256", NOTICE_DETAILS, m_key_details);
+	TABLE("Trap256", NOTICE_DETAILS, m_key_details);
 #undef T
 
 #define T struct notice_key
@@ -87,7 +87,7 @@ static const struct field key_details[] = {
 	GID(gid1, 144, NONE),    GID(gid2, 272, NONE),
 };
 const struct field_table notice_key_table =
-	TABLE("Trap 257-258", NOTICE_DETAILS, key_details);
+	TABLE("Trap257-258", NOTICE_DETAILS, key_details);
 #undef T
 
 #define T struct notice_switch_key
@@ -100,7 +100,7 @@ static const struct field switch_key_details[] = {
 	DEC(port, 400, 8, NONE),
 };
 const struct field_table notice_switch_key_table =
-	TABLE("Trap 259", NOTICE_DETAILS, switch_key_details);
+	TABLE("Trap259", NOTICE_DETAILS, switch_key_details);
 #undef T
 
 const struct field_table *notice_details(uint16_t trap)

@@ -204,8 +204,8 @@ static uint8_t *encode_headers(const struct packet *p, size_t after_lrh,
 	}
 	*(struct packet_bth *)at = (struct packet_bth){
 		.opcode = p->opcode,
-		.flags = (uint8_t)(p->solicited << 7 | p->migrated << 6 |
-		                   pad << 4),
+		.flags = (uint8_t)((unsigned)p->solicited << 7 |
+		                   (unsigned)p->migrated << 6 | pad << 4),
 		.pkey = be16_put(p->pkey),
 		.dest_qp = be32_put((uint32_t)p->fecn << 31 |
 		                    (uint32_t)p->becn << 30 |

@@ -11,6 +11,10 @@
  * - it answers a request that gets lost at once with ETIMEDOUT, under the
  *   wrong registration, but with the right one in the TID; a kernel does that
  *   after the timeout it was given, which our own timers know by then;
+ * - it and ibsim wait for each other for ever once the sockets between them
+ *   are full both ways (seen with 512 requests in flight): we keep to
+ *   OWED_MAX;
+ * - it knows open(2), but not the open64 that our compiler makes of it;
  * - the last 32 bytes of a MAD that it delivers are garbage.
  */
 #include "mad/port_umad.h"
@@ -27,6 +31,8 @@
 
 #define READ_BATCH 64u /* MADs that are read before others get a turn */
 #define ISSM_PATH 256
+#define OWED_MAX 128u /* responses that a simulated port may owe us */
+#define OWED_FORGET_NS (100 * NS_PER_MS) /* those that it lost */
 #define KERNEL_SLACK_MS 100u /* a late response is better than none */
 
 /* What umad_register() gave, once or twice (SMPs). */
@@ -54,6 +60,8 @@ struct umad {
 	struct registration registrations[UMAD_CA_MAX_AGENTS];
 	struct watch watch;         /* of a kernel's descriptor */
 	struct umad_waiter *waiter; /* of the preload's */
+	unsigned owed;              /* simulated: see OWED_MAX */
+	uint64_t heard_ns;
 	struct buffer out;
 	struct buffer in;
 };
@@ -180,6 +188,24 @@ static void set_address(struct ib_mad_addr *out, const struct mad_address *a)
 	memcpy(out->gid, a->gid, sizeof(out->gid));
 }
 
+/* Whether a simulated port can take one more request. */
+static bool may_ask(struct umad *u)
+{
+	uint64_t now = reactor_now_ns(u->port.reactor);
+
+	if (u->owed && now - u->heard_ns >= OWED_FORGET_NS)
+		u->owed = 0;
+	if (!u->owed)
+		u->heard_ns = now;
+	return u->owed < OWED_MAX;
+}
+
+static void heard(struct umad *u)
+{
+	u->heard_ns = reactor_now_ns(u->port.reactor);
+	u->owed -= u->owed > 0;
+}
+
 static int send_mad(struct mad_port *p, struct mad_agent *a,
                     const struct mad_address *to, const struct mad *m,
                     unsigned timeout_ms)
@@ -189,8 +215,11 @@ static int send_mad(struct mad_port *p, struct mad_agent *a,
 	bool directed = m->header.mgmt_class == MAD_CLASS_SUBN_DIRECTED;
 	int id = directed ? r->directed : r->lid_routed;
 
+	if (u->simulated && timeout_ms && !may_ask(u))
+		return -EAGAIN;
 	set_address(&u->out.head.addr, to);
 	u->out.mad = *m;
+	u->owed += timeout_ms > 0;
 	if (timeout_ms)
 		timeout_ms += KERNEL_SLACK_MS;
 	if (umad_send(u->fd, id, &u->out, MAD_LENGTH, (int)timeout_ms, 0) == 0)
@@ -232,6 +261,7 @@ static void deliver(struct umad *u)
 		id = tid >> 32 & 0xffff;
 	}
 	if (d.error || mad_is_response(&d.mad)) {
+		heard(u);
 		a = agent_of(u, id);
 		h->tid = be64_put((uint64_t)(a ? a->id : 0) << 32 |
 		                  (tid & UINT32_MAX));
@@ -297,6 +327,8 @@ static int query(struct mad_port *p, struct mad_port_info *out)
 	return 0;
 }
 
+int port_umad_plain_open(const char *path, int flags, ...) __asm__("open");
+
 /* The port is an SM for as long as its issm device is open. */
 static int set_is_sm(struct mad_port *p, bool on)
 {
@@ -312,7 +344,7 @@ static int set_is_sm(struct mad_port *p, bool on)
 	}
 	if (umad_get_issm_path(u->device, u->number, path, sizeof(path)) < 0)
 		return -ENODEV;
-	u->issm = open(path, O_RDWR | O_CLOEXEC);
+	u->issm = port_umad_plain_open(path, O_RDWR | O_CLOEXEC);
 	return u->issm >= 0 ? 0 : -errno;
 }
 

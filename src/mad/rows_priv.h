@@ -17,56 +17,61 @@
 
 #define MEMBER(member) (((T *)0)->member)
 
-#define NUMBER_(kind, member, bit, width, component)                           \
+/* A number, or `stride` bits apart as many as the member has elements. */
+#define NUMBER_(as, member, position, bits, component_bit)                     \
 	{                                                                      \
-#member, (bit), (width), 1, 0, offsetof(T, member),            \
-			sizeof(MEMBER(member)), (kind), (component), NULL      \
+		.name = #member, .bit = (position), .width = (bits),           \
+		.count = 1, .at = offsetof(T, member),                         \
+		.size = sizeof(MEMBER(member)), .kind = (as),                  \
+		.component = (component_bit)                                   \
+	}
+#define NUMBERS_(as, member, position, bits, apart, component_bit)             \
+	{                                                                      \
+		.name = #member, .bit = (position), .width = (bits),           \
+		.count = ARRAY_LEN(MEMBER(member)), .stride = (apart),         \
+		.at = offsetof(T, member), .size = sizeof(MEMBER(member)[0]),  \
+		.kind = (as), .component = (component_bit)                     \
 	}
 #define DEC(member, bit, width, component)                                     \
 	NUMBER_(FIELD_DEC, member, bit, width, component)
 #define HEX(member, bit, width, component)                                     \
 	NUMBER_(FIELD_HEX, member, bit, width, component)
-
-/* An array of numbers, `stride` bits from one to the next. */
-#define NUMBERS_(kind, member, bit, width, stride, component)                  \
-	{                                                                      \
-#member, (bit), (width), ARRAY_LEN(MEMBER(member)), (stride),  \
-			offsetof(T, member), sizeof(MEMBER(member)[0]),        \
-			(kind), (component), NULL                              \
-	}
 #define DECS(member, bit, width, stride, component)                            \
 	NUMBERS_(FIELD_DEC, member, bit, width, stride, component)
 #define HEXES(member, bit, width, stride, component)                           \
 	NUMBERS_(FIELD_HEX, member, bit, width, stride, component)
 
-/* Whole bytes, as many as the member has. */
-#define WHOLE_(kind, member, bit, component)                                   \
+/* Whole bytes, as many as the member has; or rows of them. */
+#define WHOLE_(as, member, position, component_bit)                            \
 	{                                                                      \
-#member, (bit), 8 * sizeof(MEMBER(member)), 1, 0,              \
-			offsetof(T, member), 0, (kind), (component), NULL      \
+		.name = #member, .bit = (position),                            \
+		.width = 8 * sizeof(MEMBER(member)), .count = 1,               \
+		.at = offsetof(T, member), .kind = (as),                       \
+		.component = (component_bit)                                   \
+	}
+#define WHOLES_(as, member, position, component_bit)                           \
+	{                                                                      \
+		.name = #member, .bit = (position),                            \
+		.width = 8 * sizeof(MEMBER(member)[0]),                        \
+		.count = ARRAY_LEN(MEMBER(member)),                            \
+		.stride = 8 * sizeof(MEMBER(member)[0]),                       \
+		.at = offsetof(T, member), .kind = (as),                       \
+		.component = (component_bit)                                   \
 	}
 #define BYTES(member, bit, component)                                          \
 	WHOLE_(FIELD_BYTES, member, bit, component)
 #define GID(member, bit, component) WHOLE_(FIELD_GID, member, bit, component)
 #define TEXT(member, bit, component) WHOLE_(FIELD_TEXT, member, bit, component)
-
-/* An array of byte strings, one behind the other. */
-#define WHOLES_(kind, member, bit, component)                                  \
-	{                                                                      \
-#member, (bit), 8 * sizeof(MEMBER(member)[0]),                 \
-			ARRAY_LEN(MEMBER(member)),                             \
-			8 * sizeof(MEMBER(member)[0]), offsetof(T, member), 0, \
-			(kind), (component), NULL                              \
-	}
 #define GIDS(member, bit, component) WHOLES_(FIELD_GID, member, bit, component)
 #define BYTE_ROWS(member, bit, component)                                      \
 	WHOLES_(FIELD_BYTES, member, bit, component)
 
 /* Another attribute; its rows' components count from this one's. */
-#define NESTED(member, bit, table, component)                                  \
+#define NESTED(member, position, table, component_bit)                         \
 	{                                                                      \
-#member, (bit), 0, 1, 0, offsetof(T, member), 0, FIELD_NESTED, \
-			(component), (table)                                   \
+		.name = #member, .bit = (position), .count = 1,                \
+		.at = offsetof(T, member), .kind = FIELD_NESTED,               \
+		.component = (component_bit), .nested = (table)                \
 	}
 
 #define TABLE(words, wire_length, rows)                                        \

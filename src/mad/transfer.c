@@ -258,6 +258,9 @@ static void receive_for_query(struct transfer_query *q,
 {
 	const struct sa_mad *s = (const struct sa_mad *)&d->mad;
 
+	/* An ACK of ours that got lost: the peer sends again. */
+	if (d->error && rmpp_is_active(&d->mad))
+		return;
 	if (d->error)
 		expire_query(q);
 	else if (rmpp_is_active(&d->mad))
@@ -359,8 +362,8 @@ static void expire(struct timer *timer)
 		arm(ts);
 }
 
-void transfers_init(struct transfers *ts, struct mad_agent *agent,
-                    const struct transfer_opts *o)
+void transfer_init(struct transfers *ts, struct mad_agent *agent,
+                   const struct transfer_opts *o)
 {
 	assert(o->tries >= 1 && o->timeout_ms >= 1);
 	assert(o->receive_max <= RMPP_LENGTH_MAX);
@@ -370,7 +373,7 @@ void transfers_init(struct transfers *ts, struct mad_agent *agent,
 	ts->timer.fire = expire;
 }
 
-void transfers_fini(struct transfers *ts)
+void transfer_fini(struct transfers *ts)
 {
 	while (!list_empty(&ts->sends))
 		finish_send(list_entry(ts->sends.next, struct transfer, link),

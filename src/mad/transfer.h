@@ -45,12 +45,12 @@ struct transfers {
 	uint64_t n_unsent; /* MADs that the port did not take */
 };
 
-void transfers_init(struct transfers *ts, struct mad_agent *agent,
-                    const struct transfer_opts *o);
+void transfer_init(struct transfers *ts, struct mad_agent *agent,
+                   const struct transfer_opts *o);
 
 /* Ends all: each done runs, with -ECANCELED, before this returns.  Not from
  * inside a done. */
-void transfers_fini(struct transfers *ts);
+void transfer_fini(struct transfers *ts);
 
 /* -- a message that we send ------------------------------------------------ */
 

@@ -8,13 +8,17 @@
  *   mad_probe get ATTR MOD LID   an attribute by LID, as mad_print() has it
  *   mad_probe rate WINDOW N   N NodeInfo Gets of this node's first neighbour;
  *                               rate PER_SECOND answered N retried N ...
+ *   mad_probe sm N            be an SM (IsSM) until N requests were answered:
+ *                               Get(SMInfo), and Trap by TrapRepress
  */
 #include "base/base.h"
 #include "core/reactor.h"
+#include "mad/notice.h"
 #include "mad/port_umad.h"
 #include "mad/smp.h"
 #include "mad/transact.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -227,11 +231,80 @@ static int rate(unsigned window, unsigned n)
 	return status;
 }
 
+/* -- sm -------------------------------------------------------------------- */
+
+static unsigned left_to_answer;
+
+static void say_trap(const struct mad *m)
+{
+	const struct field_table *t;
+	uint8_t details[256];
+	char text[1024] = "";
+	struct notice n;
+
+	smp_get(m, &notice_table, &n);
+	t = n.generic ? notice_details(n.trap) : NULL;
+	if (t) {
+		field_decode(t, n.details, details);
+		field_print(t, details, text, sizeof(text));
+	}
+	printf("trap %u issuer %u\n%s", n.trap, n.issuer_lid, text);
+}
+
+static void serve(struct mad_agent *a, const struct mad_datagram *d)
+{
+	struct smp_sm_info i = { .guid = 0x1234,
+		                 .act_count = 77,
+		                 .priority = 9,
+		                 .state = SMP_SM_MASTER };
+	struct mad m = d->mad;
+
+	if (m.header.method == MAD_TRAP) {
+		say_trap(&m);
+	} else if (mad_attr_id(&m) == MAD_ATTR_SM_INFO) {
+		printf("sminfo from %u\n", d->peer.lid);
+		smp_put(&m, &smp_sm_info_table, &i);
+	} else {
+		return;
+	}
+	fflush(stdout);
+	if (mad_port_reply(a, d, &m, 0))
+		failed("reply", -EIO);
+	if (!--left_to_answer)
+		reactor_stop(reactor);
+}
+
+static int sm(unsigned n)
+{
+	struct mad_agent a = { .mgmt_class = MAD_CLASS_SUBN_LID,
+		               .class_version = MAD_CLASS_VERSION,
+		               .receive = serve };
+	int err;
+
+	left_to_answer = n;
+	mad_agent_take(&a, MAD_TRAP);
+	mad_agent_take(&a, MAD_GET);
+	err = mad_port_attach(port, &a);
+	if (!err)
+		err = mad_port_set_is_sm(port, true);
+	if (err) {
+		failed("sm", err);
+		mad_port_detach(&a);
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	reactor_run(reactor);
+	mad_port_detach(&a);
+	return status;
+}
+
 /* -- main ------------------------------------------------------------------ */
 
 static int usage(void)
 {
-	fputs("mad_probe walk | get ATTR MOD LID | rate WINDOW N\n", stderr);
+	fputs("mad_probe walk | get ATTR MOD LID | rate WINDOW N | sm N\n",
+	      stderr);
 	return 2;
 }
 
@@ -249,6 +322,8 @@ static int run(int argc, char **argv)
 		           (uint16_t)number(argv[4]));
 	if (argc == 4 && !strcmp(argv[1], "rate"))
 		return rate(number(argv[2]), number(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], "sm"))
+		return sm(number(argv[2]));
 	return usage();
 }
 

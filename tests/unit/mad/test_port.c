@@ -105,6 +105,7 @@ static void test_who_gets_it(void **state)
 static void test_tid(void **state)
 {
 	struct counter client = counter(MAD_CLASS_SUBN_LID, 0);
+	struct counter first = counter(MAD_CLASS_PERF, 0);
 	struct counter other = counter(MAD_CLASS_SUBN_LID, MAD_GET);
 	struct mad_address to = mad_address_smi(2);
 	struct wire w;
@@ -113,7 +114,9 @@ static void test_tid(void **state)
 	(void)state;
 	wire_start(&w);
 	mad_port_attach(&w.end[0].port, &client.agent);
+	mad_port_attach(&w.end[1].port, &first.agent);
 	mad_port_attach(&w.end[1].port, &other.agent);
+	assert_int_not_equal(other.agent.id, client.agent.id);
 	mad_init(&m, MAD_CLASS_SUBN_LID, MAD_GET, MAD_ATTR_NODE_INFO, 0);
 	m.header.tid = be64_put(UINT64_C(0xffffffffdeadbeef));
 	assert_int_equal(mad_port_send(&client.agent, &to, &m, 100), 0);
@@ -129,6 +132,7 @@ static void test_tid(void **state)
 	                 0xdeadbeef);
 	mad_port_detach(&client.agent);
 	assert_int_equal(mad_port_send(&client.agent, &to, &m, 0), -ENODEV);
+	mad_port_detach(&first.agent);
 	mad_port_detach(&other.agent);
 	wire_end(&w);
 }

@@ -137,6 +137,38 @@ static void test_bad_channel(void **state)
 	}
 }
 
+/* An ACK that is repeated starts again behind it, but once only. */
+static void test_repeated_ack(void **state)
+{
+	struct mad h = head(), m, ack, reply;
+	struct rmpp_sender s;
+	bool replies;
+
+	(void)state;
+	rmpp_sender_init(&s, &h, records, 2000);
+	rmpp_sender_next(&s, &m);
+	rmpp_make_ack(&m, 1, 8, &ack);
+	assert_int_equal(rmpp_sender_receive(&s, &ack, &reply, &replies),
+	                 RMPP_PROGRESS);
+	while (rmpp_sender_next(&s, &m))
+		;
+	assert_int_equal(s.next, 9);
+	assert_int_equal(rmpp_sender_receive(&s, &ack, &reply, &replies),
+	                 RMPP_PROGRESS);
+	assert_int_equal(s.next, 2);
+	while (rmpp_sender_next(&s, &m))
+		;
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(
+			rmpp_sender_receive(&s, &ack, &reply, &replies),
+			RMPP_NOTHING);
+	assert_int_equal(s.next, 9);
+	rmpp_make_ack(&m, 8, 8, &ack); /* and the window is what it was */
+	assert_int_equal(rmpp_sender_receive(&s, &ack, &reply, &replies),
+	                 RMPP_PROGRESS);
+	assert_false(rmpp_sender_next(&s, &m));
+}
+
 /* shows Q1: a receiver takes no more than it was allowed. */
 static void test_limit(void **state)
 {
@@ -264,6 +296,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_bad_channel),
+		cmocka_unit_test(test_repeated_ack),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_bad_segments),
 		cmocka_unit_test(test_bad_acks),

@@ -118,16 +118,16 @@ static void rig_start(struct rig *r)
 	r->client.agent.receive = take;
 	mad_port_attach(&r->wire.end[1].port, &r->server.agent);
 	mad_port_attach(&r->wire.end[0].port, &r->client.agent);
-	transfers_init(&r->server.transfers, &r->server.agent, &o);
-	transfers_init(&r->client.transfers, &r->client.agent, &o);
+	transfer_init(&r->server.transfers, &r->server.agent, &o);
+	transfer_init(&r->client.transfers, &r->client.agent, &o);
 	for (unsigned i = 0; i < LONGEST; i++)
 		records[i] = (uint8_t)(i * 31 + i / 256);
 }
 
 static void rig_end(struct rig *r)
 {
-	transfers_fini(&r->server.transfers);
-	transfers_fini(&r->client.transfers);
+	transfer_fini(&r->server.transfers);
+	transfer_fini(&r->client.transfers);
 	mad_port_detach(&r->server.agent);
 	mad_port_detach(&r->client.agent);
 	wire_end(&r->wire);
@@ -345,6 +345,38 @@ static void test_multi(void **state)
 	rig_end(&r);
 }
 
+/* The last segment again, because our ACK was lost: it is acknowledged, and
+ * nothing else is. */
+static void test_last_again(void **state)
+{
+	struct mad_datagram d = { .peer = mad_address_gsi(2, 0) };
+	unsigned n_sent;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r);
+	mad_init(&d.mad, MAD_CLASS_SA, MAD_SA_GET_TABLE_RESP,
+	         MAD_ATTR_NODE_RECORD, 0);
+	d.mad.header.tid = be64_put((uint64_t)r.client.agent.id << 32 | 999);
+	mad_sa(&d.mad)->rmpp = (struct rmpp_header){
+		.version = 1,
+		.type = RMPP_DATA,
+		.flags = RMPP_ACTIVE,
+		.data1 = be32_put(5),
+	};
+	n_sent = r.wire.n_sent;
+	mad_port_deliver(&r.wire.end[0].port, &d);
+	assert_int_equal(r.wire.n_sent, n_sent);
+	mad_sa(&d.mad)->rmpp.flags = RMPP_ACTIVE | RMPP_LAST;
+	mad_port_deliver(&r.wire.end[0].port, &d);
+	assert_int_equal(r.wire.n_sent, n_sent + 1);
+	mad_sa(&d.mad)->rmpp.type = RMPP_ABORT;
+	mad_port_deliver(&r.wire.end[0].port, &d);
+	assert_int_equal(r.wire.n_sent, n_sent + 1);
+	assert_int_equal(r.client.n_other, 0);
+	rig_end(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -355,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_asked_again),
 		cmocka_unit_test(test_multi),
+		cmocka_unit_test(test_last_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
