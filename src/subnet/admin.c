@@ -355,7 +355,7 @@ int admin_create(struct subnet *s, struct mad_port *p, struct admin **out)
 	a->agent.receive = receive;
 	for (unsigned i = 0; i < ARRAY_LEN(methods); i++)
 		mad_agent_take(&a->agent, methods[i]);
-	transfers_init(&a->transfers, &a->agent, &limits);
+	transfer_init(&a->transfers, &a->agent, &limits);
 	if (a->service && a->inform && a->alias)
 		err = transact_create(p, &reports, &a->reporter);
 	if (!err)
@@ -373,7 +373,7 @@ void admin_destroy(struct admin *a)
 {
 	if (!a)
 		return;
-	transfers_fini(&a->transfers);
+	transfer_fini(&a->transfers);
 	mad_port_detach(&a->agent);
 	transact_destroy(a->reporter);
 	free(a->service);

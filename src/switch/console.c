@@ -260,6 +260,7 @@ static int do_stats(struct call *c)
 	put(c->out, "client_mads_dropped", v.dropped);
 	put(c->out, "client_mads_retried", v.retried);
 	put(c->out, "client_mads_timed_out", v.timed_out);
+	put(c->out, "client_mads_stray", v.stray);
 	return 0;
 }
 

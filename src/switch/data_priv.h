@@ -36,8 +36,10 @@ struct data_flow {
 	struct ibnet_node *from;
 	uint32_t next; /* of the same host, in a ring */
 	uint16_t dlid;
-	uint8_t port;          /* it was last sent by; 0: none yet */
-	uint64_t paused_until; /* tick; D4 */
+	uint8_t port;   /* it was last sent by; 0: none yet */
+	uint8_t old;    /* the one before, if it moves */
+	uint16_t slid;  /* it was last sent from */
+	uint64_t moved; /* tick since which it moves; 0: it does not (D4) */
 	struct ibnet_flow_stats stats;
 	uint64_t expected; /* one more than the highest sequence seen */
 	uint64_t seen;     /* bit i: expected - 1 - i has come */
@@ -56,6 +58,12 @@ struct ibnet_data {
 	ibnet_tap_fn tap;
 	void *tap_ctx;
 };
+
+/* Whether a packet from before that tick still waits at the port. */
+static inline bool data_holds(const struct ibnet_port *p, uint64_t tick)
+{
+	return p->queue.n && p->queue.head->moved < tick;
+}
 
 /* The network's, made when first needed; NULL: no memory. */
 struct ibnet_data *ibnet_data_state(struct ibnet *net);

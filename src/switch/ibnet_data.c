@@ -82,14 +82,36 @@ void ibnet_data_flush(struct ibnet_port *p)
 	}
 }
 
-void ibnet_settle_group(struct ibnet_node *sw, const uint8_t mask[32])
-{
-	struct ibnet_data *d = sw->net->data;
+/* -- groups that change (D4)
+ * --------------------------------------------------- */
 
-	for (unsigned p = 1; d && p <= sw->n_ports; p++)
-		if (mask[p / 8] >> p % 8 & 1)
-			sw->ports[p].queue.held_until =
-				d->tick + IBNET_DATA_SETTLE;
+void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g)
+{
+	const struct ibnet_data *d = sw->net->data;
+
+	if (!d)
+		return;
+	g->changed = d->tick + 1;
+	for (unsigned i = 0; i < sizeof(g->mask); i++)
+		g->draining[i] |= g->mask[i];
+}
+
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
+{
+	const struct ibnet_data *d = sw->net->data;
+	struct switch_group *g = ibnet_group_of(sw->sw, lid);
+
+	if (!g || !g->changed)
+		return true;
+	if (d->tick < g->changed + IBNET_DATA_SETTLE)
+		return false;
+	for (unsigned p = 1; p <= sw->n_ports; p++)
+		if (g->draining[p / 8] >> p % 8 & 1 &&
+		    data_holds(&sw->ports[p], g->changed))
+			return false;
+	g->changed = 0;
+	memset(g->draining, 0, sizeof(g->draining));
+	return true;
 }
 
 /* -- one hop -----------------------------------------------------------------
@@ -116,7 +138,7 @@ static void count_hop(struct ibnet_data *d, struct ibnet_port *out,
 		d->tap(d->tap_ctx, out, packet->bytes, packet->length);
 }
 
-/* The head of p's queue has to wait: its way on has no room (or p is held). */
+/* The head of p's queue has to wait: its way on is not free. */
 static void wait(struct ibnet_data *d, struct ibnet_port *p)
 {
 	struct port_queue *q = &p->queue;
@@ -166,9 +188,15 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
                         const struct packet_brief *b)
 {
 	struct ibnet_node *sw = p->peer->node;
-	unsigned out = choose(d, p, b);
 	struct data_packet *packet;
+	unsigned out;
 
+	if (!ibnet_settled(sw, b->dlid)) {
+		p->queue.head->choice = 0;
+		wait(d, p);
+		return;
+	}
+	out = choose(d, p, b);
 	if (!out)
 		return;
 	if (!has_room(d, &sw->ports[out])) {
@@ -242,10 +270,6 @@ static void one_port(struct ibnet_data *d, struct ibnet_port *p)
 
 	if (packet->moved == d->tick || p->queue.sent == d->tick)
 		return;
-	if (p->queue.held_until > d->tick) {
-		wait(d, p);
-		return;
-	}
 	if (!port_is_active(p) || !receiver_ready(p->peer) ||
 	    !packet_brief(packet->bytes, packet->length, &b)) {
 		p->counters.xmit_discards++;

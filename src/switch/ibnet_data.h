@@ -24,9 +24,10 @@
  *   D3  a lost link loses what waits in the queues at its two ends, and
  *       nothing else;
  *   D4  a flow's packets arrive in the order in which they were sent, also
- *       when a member comes or goes: a flow that a host moves, and the ports
- *       of a group that a switch changes, pause for IBNET_DATA_SETTLE ticks,
- *       until what went the old way has arrived;
+ *       when a member comes or goes: a flow that a host moves, and a group
+ *       that a switch has changed, pause until what went the old way has left
+ *       that node, and IBNET_DATA_SETTLE ticks at least, so that it has
+ *       arrived.  Many events within that time can still reorder;
  *   D5  a packet that fails a check (LID, P_Key, queue pair, CRC) is dropped
  *       by its receiver and counted.
  */

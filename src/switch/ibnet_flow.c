@@ -196,6 +196,28 @@ static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
 	ibnet_data_enqueue(d, p, packet);
 }
 
+static void move(const struct ibnet_data *d, struct data_flow *f, uint8_t port,
+                 uint16_t slid)
+{
+	if (f->port)
+		f->moved = d->tick;
+	f->old = f->port;
+	f->port = port;
+	f->slid = slid;
+}
+
+/* Whether packets of the flow may still be on the way by its old member. */
+static bool is_moving(const struct ibnet_data *d, struct data_flow *f)
+{
+	if (!f->moved)
+		return false;
+	if (d->tick < f->moved + IBNET_DATA_SETTLE ||
+	    data_holds(ibnet_port(f->from, f->old), f->moved))
+		return true;
+	f->moved = 0;
+	return false;
+}
+
 /* @return false: the host's turn is over, this flow is next. */
 static bool try_flow(struct ibnet_data *d, uint32_t id, bool *sent)
 {
@@ -208,10 +230,9 @@ static bool try_flow(struct ibnet_data *d, uint32_t id, bool *sent)
 		d->stats.no_port++;
 		return true;
 	}
-	if (f->port && f->port != p->number)
-		f->paused_until = d->tick + IBNET_DATA_SETTLE;
-	f->port = p->number;
-	if (f->paused_until > d->tick)
+	if (f->port != p->number || f->slid != slid)
+		move(d, f, p->number, slid);
+	if (is_moving(d, f))
 		return true;
 	if (p->queue.n == IBNET_DATA_QUEUE)
 		return false;

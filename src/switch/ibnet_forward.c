@@ -4,13 +4,11 @@
 /* -- groups (docs/wire-lag.md) -----------------------------------------------
  */
 
-static const struct switch_group *group_of(const struct switch_part *sw,
-                                           uint16_t lid)
+struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid)
 {
+	/* A group that is not used has no port, and then nor has the LID. */
+	static struct switch_group none;
 	unsigned g = lid < sw->lids_room ? sw->lids[lid] : LAG_NO_GROUP;
-
-	/* An unused group has no port, and then nor has the LID. */
-	static const struct switch_group none;
 
 	if (g == LAG_NO_GROUP)
 		return NULL;
@@ -63,7 +61,7 @@ int ibnet_forward(struct ibnet_node *n, const struct forward_key *key)
 
 	if (is_port0(n, lid))
 		return 0;
-	g = group_of(sw, lid);
+	g = ibnet_group_of(sw, lid);
 	if (g) {
 		int port = pick_member(n, g, key);
 

@@ -24,7 +24,7 @@ static void settle_groups_of(struct ibnet_port *p)
 
 	for (unsigned i = 0; sw && i < sw->n_groups; i++)
 		if (sw->groups[i].mask[p->number / 8] >> p->number % 8 & 1)
-			ibnet_settle_group(p->node, sw->groups[i].mask);
+			ibnet_settle_group(p->node, &sw->groups[i]);
 }
 
 /* One end; the other is brought to the same by the same caller (N3). */

@@ -38,7 +38,6 @@ struct port_queue {
 	struct data_packet *head, *tail;
 	unsigned n;
 	struct list active;     /* on the network's list while n > 0 */
-	uint64_t held_until;    /* tick before which nothing leaves */
 	uint64_t sent;          /* tick in which a packet last left */
 	uint64_t blocked_since; /* tick; 0: not blocked */
 };
@@ -60,6 +59,8 @@ struct ibnet_port {
 
 struct switch_group {
 	uint8_t mask[32];
+	uint8_t draining[32]; /* ports with packets chosen before the change */
+	uint64_t changed;     /* tick of the last change; 0: settled */
 };
 
 struct switch_part {
@@ -205,9 +206,13 @@ int ibnet_forward(struct ibnet_node *sw, const struct forward_key *key);
 bool ibnet_forward_multicast(const struct ibnet_node *sw, uint16_t mlid,
                              uint8_t port);
 
-/* The ports of a group pause (D4 of switch/ibnet_data.h): its members came,
- * went or changed state. */
-void ibnet_settle_group(struct ibnet_node *sw, const uint8_t mask[32]);
+/* A group's members came, went or changed state: until what was chosen before
+ * has gone, no packet is forwarded to it (D4 of switch/ibnet_data.h). */
+void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g);
+/* Whether packets for this LID may be forwarded again. */
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid);
+/* The group of a LID; NULL: it has none. */
+struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid);
 
 /* -- ibnet_end.c
  * ---------------------------------------------------------------- */

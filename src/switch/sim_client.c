@@ -73,22 +73,25 @@ static void push_waiting(struct sim_client *c)
 /* -- requests that wait ------------------------------------------------------
  */
 
+/* Segments and acknowledgements of RMPP look after themselves. */
+static bool is_rmpp(const struct mad *m)
+{
+	uint8_t mgmt_class = m->header.mgmt_class;
+	bool has_header = mgmt_class == MAD_CLASS_SA ||
+	                  (mgmt_class >= 0x30 && mgmt_class <= 0x4f);
+
+	return has_header && ((const struct sa_mad *)m)->rmpp.flags & 1;
+}
+
 static bool wants_response(const struct mad *m)
 {
-	const struct rmpp_header *rmpp = &((const struct sa_mad *)m)->rmpp;
-	uint8_t mgmt_class = m->header.mgmt_class;
-	bool has_rmpp = mgmt_class == MAD_CLASS_SA ||
-	                (mgmt_class >= 0x30 && mgmt_class <= 0x4f);
-
 	switch (m->header.method) {
 	case MAD_SEND:
 	case MAD_TRAP:
 	case MAD_TRAP_REPRESS:
 		return false;
 	default:
-		/* Segments and acknowledgements look after themselves. */
-		return !(m->header.method & MAD_METHOD_RESPONSE) &&
-		       !(has_rmpp && rmpp->flags & 1);
+		return !(m->header.method & MAD_METHOD_RESPONSE) && !is_rmpp(m);
 	}
 }
 
@@ -122,7 +125,7 @@ static void schedule(struct sim_server *s, struct sim_pending *p)
 		arm(s);
 }
 
-static void remember(struct sim_client *c, const struct ibnet_mad *m)
+static bool remember(struct sim_client *c, const struct ibnet_mad *m)
 {
 	struct sim_server *s = c->server;
 	struct sim_pending *p = c->n_pending < SIM_SERVER_PENDING
@@ -131,7 +134,7 @@ static void remember(struct sim_client *c, const struct ibnet_mad *m)
 
 	if (!p) {
 		s->stats.dropped++;
-		return;
+		return false;
 	}
 	p->client = c;
 	p->mad = *m;
@@ -140,6 +143,7 @@ static void remember(struct sim_client *c, const struct ibnet_mad *m)
 	list_append(&c->pending, &p->link);
 	c->n_pending++;
 	schedule(s, p);
+	return true;
 }
 
 /* A kernel matches responses by TID and class; the port's part of the TID
@@ -225,8 +229,12 @@ static void receive(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 		.mad = m->mad,
 	};
 
-	if (m->mad.header.method & MAD_METHOD_RESPONSE)
-		answered(c, &m->mad);
+	/* A kernel keeps from its clients what comes twice, or too late. */
+	if (m->mad.header.method & MAD_METHOD_RESPONSE && !is_rmpp(&m->mad) &&
+	    !answered(c, &m->mad)) {
+		c->server->stats.stray++;
+		return;
+	}
 	to_client(c, &out);
 }
 
@@ -276,8 +284,8 @@ static void from_client(struct sim_client *c, const struct sim_proto_mad *m)
 	c->server->stats.received++;
 	c->received++;
 	note_use(c, &m->mad);
-	if (wants_response(&m->mad))
-		remember(c, &out);
+	if (wants_response(&m->mad) && !remember(c, &out))
+		return;
 	ibnet_send(&c->endpoint, &out);
 }
 

@@ -26,7 +26,7 @@
  *
  *   S1  a client has SIM_SERVER_OUT datagrams waiting at most and
  *       SIM_SERVER_PENDING requests; more are dropped and counted;
- *   S2  a request whose client is gone answers nobody;
+ *   S2  a client gets one response to a request, or none if it is gone;
  *   S3  two clients never share a number, and a number rests before it is
  *       given away again.
  *
@@ -78,6 +78,7 @@ struct sim_server_stats {
 	uint64_t dropped;  /* S1 */
 	uint64_t retried;
 	uint64_t timed_out;
+	uint64_t stray; /* responses that nobody waits for (any longer) */
 };
 void sim_server_get_stats(const struct sim_server *s,
                           struct sim_server_stats *out);

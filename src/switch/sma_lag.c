@@ -246,15 +246,15 @@ static int grow_groups(struct switch_part *sw, unsigned n)
 	return 0;
 }
 
-/* Flows change ports, old and new ones: all of them settle. */
+/* Flows change ports, between old and new ones. */
 static void set_group(struct ibnet_node *n, struct switch_group *g,
                       const uint8_t mask[32])
 {
 	if (!memcmp(g->mask, mask, sizeof(g->mask)))
 		return;
-	ibnet_settle_group(n, g->mask);
+	ibnet_settle_group(n, g);
 	memcpy(g->mask, mask, sizeof(g->mask));
-	ibnet_settle_group(n, g->mask);
+	ibnet_settle_group(n, g);
 }
 
 uint16_t sma_set_lag_groups(struct sma_call *c)
@@ -327,6 +327,12 @@ uint16_t sma_set_lag_lids(struct sma_call *c)
 			return MAD_STATUS_BAD_VALUE;
 	if (grow_lids(sw, first + LAG_LIDS_BLOCK))
 		return MAD_STATUS_BUSY;
-	memcpy(sw->lids + first, w.group, sizeof(w.group));
+	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++) {
+		if (sw->lids[first + i] == w.group[i])
+			continue;
+		sw->lids[first + i] = w.group[i];
+		if (w.group[i] < sw->n_groups)
+			ibnet_settle_group(c->node, &sw->groups[w.group[i]]);
+	}
 	return 0;
 }

@@ -216,8 +216,11 @@ void rig_activate(struct rig *r)
 			for (unsigned i = 1; i <= view_node(n).n_ports; i++) {
 				struct ibnet_port *p = ibnet_port(n, i);
 
-				if (rig_state(p) == state - 1)
-					set_state(r, p, state);
+				if (rig_state(p) != state - 1)
+					continue;
+				if (!is_switch(n))
+					give_lid(r, p); /* it lost power */
+				set_state(r, p, state);
 			}
 		}
 }

@@ -244,6 +244,11 @@ static void requests_find_who_takes_them(void **state)
 	ibnet_send(&sm.ep, &sm.got[0]);
 	assert_int_equal(a.n, 1);
 	assert_int_equal(sm.n, 1);
+	/* Nor to one that sits elsewhere than where it was sent. */
+	sm.got[0].dlid = rig_lid(rig_port(&r, "H00001"));
+	ibnet_send(&sm.ep, &sm.got[0]);
+	assert_int_equal(a.n, 1);
+	sm.got[0].dlid = rig_lid(rig_port(&r, "H00000"));
 	asker_fini(&a);
 	ibnet_get_stats(r.net, &s);
 	ibnet_send(&sm.ep, &sm.got[0]); /* S2: who asked has gone */
