@@ -74,7 +74,7 @@ static void a_file_says_what_the_map_says(void **state)
 	assert_int_equal(lidmap_init(&m, 0x3000), 0);
 	assert_int_equal(lidmap_init(&n, 0x9000), 0);
 	for (unsigned i = 0; i < 500; i++) {
-		lidmap_assign(&m, LIDMAP_PORT, 1000 + i, i % 3, 0);
+		lidmap_assign(&m, LIDMAP_PORT, 1000 + i, (uint8_t)(i % 3), 0);
 		lidmap_assign(&m, LIDMAP_HOST, 1000 + i, 0, 0);
 	}
 	assert_int_equal(lidmap_save(&m, path, &e), 0);
