@@ -202,6 +202,9 @@ int aggregate_collect(struct aggregate *a, const struct graph *g,
 			next++;
 		err = take_host(a, &c[i], next - i, pass);
 	}
+	for (uint32_t i = 0; i < a->n; i++)
+		if (a->host[i].seen != pass)
+			memset(a->host[i].up, 0, sizeof(a->host[i].up));
 	free(c);
 	return err;
 }

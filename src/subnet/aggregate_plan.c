@@ -230,7 +230,7 @@ static int route_host(struct planner *p, const struct graph *g)
 	lane = p->r->layer[p->end[0].lid];
 	p->r->layer[p->h->vlid] = lane;
 	p->r->updown[p->h->vlid] = p->r->updown[p->end[0].lid];
-	if (p->n_ends > 1 && (!one_lane(p) || !p->r->check.cdg ||
+	if (p->n_lids > 1 && (!one_lane(p) || !p->r->check.cdg ||
 	                      try_dependencies(p, &p->r->check.cdg[lane])))
 		pin(p);
 	return write_entries(p);
@@ -240,8 +240,9 @@ static bool is_touched(const struct aggregate_host *h, const uint8_t *touched)
 {
 	if (!touched || h->reroute)
 		return true;
+	/* The way of a member that is cut off is not kept up to date. */
 	for (unsigned i = 0; i < h->n_members; i++)
-		if (touched[h->lid[i]])
+		if (touched[h->lid[i]] || !h->up[i])
 			return true;
 	return false;
 }

@@ -201,6 +201,10 @@ static void note_silence(struct subnet *s, const struct todo *t, int err)
 	s->silent[node] = s->pass;
 	subnet_say(s, SUBNET_EVENT_NO_ANSWER, "%s does not answer",
 	           subnet_node_name(s, node));
+	if (s->phase == PHASE_DISCOVER && !s->full) {
+		subnet_suspect(s, node, true);
+		s->silent[node] = s->pass;
+	}
 }
 
 static bool known_silent(const struct subnet *s, const struct todo *t)

@@ -45,6 +45,32 @@ static void count_flap(struct subnet *s, uint32_t port)
 	isolate(s, port);
 }
 
+/*
+ * A node that is silent, or has lost a link, may have lost all of them.  Its
+ * neighbours know, and are asked by ways that don't lead through it.
+ */
+void subnet_suspect(struct subnet *s, uint32_t node, bool was_way)
+{
+	struct graph *g = &s->graph;
+	struct graph_node *n = &g->node[node];
+
+	if (!n->suspect) {
+		n->suspect = true;
+		was_way = true;
+		subnet_todo(s, ASK_WAIT, 0, 0);
+		for (unsigned i = 1; i <= n->n_ports; i++)
+			if (g->port[n->first_port + i].peer != GRAPH_NONE)
+				subnet_todo(s, ASK_PORT,
+				            g->port[n->first_port + i].peer, 0);
+		subnet_todo(s, ASK_WAIT, 0, 0);
+	}
+	if (!was_way)
+		return;
+	graph_find_ways(g);
+	/* Who was silent may have been asked through this link. */
+	memset(s->silent, 0, s->room_silent * sizeof(*s->silent));
+}
+
 void subnet_link_lost(struct subnet *s, uint32_t port)
 {
 	struct graph *g = &s->graph;
@@ -62,12 +88,8 @@ void subnet_link_lost(struct subnet *s, uint32_t port)
 		s->focus = g->node[g->port[port].node].sw;
 	s->focus_last = far->kind != GRAPH_SWITCH;
 	count_flap(s, port);
-	/* The far end may have been reached this way. */
-	if (!s->full && far->way == peer) {
-		graph_find_ways(g);
-		/* Who was silent may have been asked through this link. */
-		memset(s->silent, 0, s->room_silent * sizeof(*s->silent));
-	}
+	if (!s->full)
+		subnet_suspect(s, g->port[peer].node, far->way == peer);
 	g->port[peer].state = GRAPH_STATE_DOWN;
 }
 
@@ -513,6 +535,8 @@ void subnet_discovered(struct subnet *s)
 {
 	struct graph *g = &s->graph;
 
+	for (uint32_t i = 0; i < g->n_nodes; i++)
+		g->node[i].suspect = false;
 	/* Links that a pass over everything did not meet. */
 	for (uint32_t i = 0; s->full && i < g->n_ports; i++)
 		if (g->port[i].peer != GRAPH_NONE && g->port[i].seen != s->pass)

@@ -220,44 +220,61 @@ static bool passes(const struct graph_node *n)
 	return n->kind == GRAPH_SWITCH;
 }
 
+struct search {
+	struct graph *g;
+	uint32_t *queue[2]; /* the second: suspects, when all else is done */
+	uint32_t head[2], tail[2];
+};
+
+static void reach(struct search *w, uint32_t node, uint32_t way, unsigned hops)
+{
+	struct graph_node *n = &w->g->node[node];
+	unsigned which = n->suspect;
+
+	n->hops = (uint16_t)hops;
+	n->way = way;
+	w->queue[which][w->tail[which]++] = node;
+}
+
+/* A channel adapter passes nothing on; the SM's own sends from its own port
+ * only. */
+static void expand(struct search *w, const struct graph_node *n)
+{
+	struct graph *g = w->g;
+
+	for (unsigned i = 1; i <= n->n_ports; i++) {
+		uint32_t at = n->first_port + i, to;
+		const struct graph_port *p = &g->port[at];
+
+		if (p->peer == GRAPH_NONE || p->isolated ||
+		    (!passes(n) && !(n->hops == 0 && at == g->self)))
+			continue;
+		to = g->port[p->peer].node;
+		if (g->node[to].hops == UINT16_MAX)
+			reach(w, to, p->peer, n->hops + 1u);
+	}
+}
+
 uint32_t graph_find_ways(struct graph *g)
 {
-	uint32_t *queue = malloc((g->n_nodes + 1) * sizeof(*queue));
-	uint32_t head = 0, tail = 0;
+	struct search w = { .g = g };
 
 	for (uint32_t i = 0; i < g->n_nodes; i++)
 		g->node[i].hops = UINT16_MAX;
-	if (!queue || g->self == GRAPH_NONE) {
-		free(queue);
-		return 0;
-	}
-	queue[tail++] = g->port[g->self].node;
-	g->node[queue[0]].hops = 0;
-	g->node[queue[0]].way = g->self;
-	while (head < tail) {
-		const struct graph_node *n = &g->node[queue[head++]];
-		bool own = n->hops == 0;
+	w.queue[0] = malloc((g->n_nodes + 1) * sizeof(*w.queue[0]));
+	w.queue[1] = malloc((g->n_nodes + 1) * sizeof(*w.queue[1]));
+	if (w.queue[0] && w.queue[1] && g->self != GRAPH_NONE)
+		reach(&w, g->port[g->self].node, g->self, 0);
+	for (;;) {
+		unsigned which = w.head[0] == w.tail[0];
 
-		/* A channel adapter passes nothing on; the SM's own sends
-		 * from its own port only. */
-		for (unsigned i = 1; i <= n->n_ports; i++) {
-			uint32_t at = n->first_port + i;
-			const struct graph_port *p = &g->port[at];
-			struct graph_node *to;
-
-			if (p->peer == GRAPH_NONE || p->isolated ||
-			    (!passes(n) && !(own && at == g->self)))
-				continue;
-			to = &g->node[g->port[p->peer].node];
-			if (to->hops != UINT16_MAX || to == n)
-				continue;
-			to->hops = (uint16_t)(n->hops + 1);
-			to->way = p->peer;
-			queue[tail++] = (uint32_t)(to - g->node);
-		}
+		if (w.head[which] == w.tail[which])
+			break;
+		expand(&w, &g->node[w.queue[which][w.head[which]++]]);
 	}
-	free(queue);
-	return tail;
+	free(w.queue[0]);
+	free(w.queue[1]);
+	return w.tail[0] + w.tail[1];
 }
 
 int graph_path(const struct graph *g, uint32_t node, uint8_t path[64])

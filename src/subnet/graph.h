@@ -94,6 +94,7 @@ struct graph_node {
 	uint8_t kind; /* enum graph_kind */
 	uint8_t n_ports;
 	bool present;
+	bool suspect; /* ways through it are the last choice */
 	bool enhanced_port0;
 	char desc[GRAPH_DESC + 1];
 };
@@ -146,7 +147,8 @@ uint32_t graph_find_port(const struct graph *g, uint64_t port_guid);
 /*
  * Breadth-first from the SM's own port over the links that are there: sets
  * `way` and `hops` of every node (hops UINT16_MAX: not reached), so that
- * directed routes can be built.
+ * directed routes can be built.  Nodes that are `suspect` are passed through
+ * only where there is no other way.
  *
  * @return how many present nodes are reached.
  */

@@ -141,9 +141,9 @@ static void act(struct subnet *s, enum election_action action)
 		subnet_add_work(s, WORK_LIGHT, 0, s->opts.light_sweep_ms);
 		break;
 	case ELECTION_RESIGN:
-		send_info(s, other, MAD_SET, ELECTION_HANDOVER);
-		/* fall through */
 	case ELECTION_BECAME_STANDBY:
+		if (action == ELECTION_RESIGN)
+			send_info(s, other, MAD_SET, ELECTION_HANDOVER);
 		subnet_say(s, SUBNET_EVENT_STATE,
 		           "standby of the manager with GUID 0x%016lx",
 		           (unsigned long)(e->master < e->n_peers

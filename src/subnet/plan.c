@@ -150,9 +150,11 @@ int subnet_plan(struct subnet *s)
 	s->planned = true;
 	mark_fresh(s);
 	if (!s->opts.no_lag)
-		err = aggregate_plan(&s->lag, &s->lids, &s->route, &s->topo,
-		                     &s->graph,
-		                     first ? NULL : s->route.touched);
+		err = aggregate_plan(
+			&s->lag, &s->lids, &s->route, &s->topo, &s->graph,
+			first || s->route.recollected ? NULL
+						      : s->route.touched);
+	s->route.recollected = false;
 	s->mcast.all_dirty |= s->changed;
 	if (!err)
 		err = mcast_plan(&s->mcast, &s->topo, &s->graph, &s->lag);

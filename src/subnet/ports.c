@@ -51,6 +51,12 @@ bool subnet_port_wants(const struct subnet *s, uint32_t port, bool active,
 		.hoq_life = HOQ_LIFE,
 		.vl_stall_count = VL_STALL,
 		.vl_high_limit = s->policy.high_limit,
+		/* What can't be set is sent as it is: some agents look. */
+		.capability_mask = p->cap_mask,
+		.local_port = p->number,
+		.mtu_cap = p->mtu_cap,
+		.vl_cap = p->vl_cap,
+		.guid_cap = p->guid_cap,
 		.local_phy_errors = p->errors >> 4,
 		.overrun_errors = p->errors & 15,
 	};

@@ -99,6 +99,7 @@ int route_verify(struct route *r, const struct topo *t,
 		err = check_all(&r->check, res);
 	if (err)
 		check_fini(&r->check);
+	r->recollected = true;
 	return err;
 }
 

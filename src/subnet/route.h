@@ -80,6 +80,9 @@ struct route {
 	/* Dependencies that are in force, so that a repair need not collect
 	 * them again; `check.cdg` NULL: none. */
 	struct check check;
+	/* They were collected anew: what virtual LIDs added is gone.  For the
+	 * owner to reset. */
+	bool recollected;
 	uint8_t *touched; /* [lid]: an entry changed in the last call */
 	enum route_engine asked;
 	enum route_engine used;

@@ -84,6 +84,7 @@ static int try_lane(struct layers *l, const struct topo_dest *d, unsigned lane)
 		return err;
 	}
 	cdg_commit(&l->cdg[lane]);
+	l->r->touched[d->lid] |= l->r->layer[d->lid] != lane;
 	l->r->layer[d->lid] = (uint8_t)lane;
 	if (lane + 1 > l->r->n_layers)
 		l->r->n_layers = lane + 1;
@@ -118,6 +119,7 @@ static int place_all(struct layers *l, const uint8_t *keep)
 		if (err == -ELOOP) {
 			l->r->updown[d->lid] = 1;
 			l->r->layer[d->lid] = (uint8_t)l->n;
+			l->r->touched[d->lid] = 1;
 			full = -ENOSPC;
 		} else if (err) {
 			return err;

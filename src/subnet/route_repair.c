@@ -199,6 +199,15 @@ static bool uses_gone(struct repair *p, const struct topo_dest *d)
 	return false;
 }
 
+/* A switch has hosts and had none: ways from there were never walked. */
+static bool has_new_sources(const struct repair *p)
+{
+	for (unsigned s = 0; s < p->now->n_switches; s++)
+		if (p->now->n_hosts[s] && !p->was->n_hosts[s])
+			return true;
+	return false;
+}
+
 /*
  * What was right before and has not changed need not be walked again; all
  * dependencies count, old ones too.  Anything odd is looked at as a whole.
@@ -209,7 +218,8 @@ static int verify_changes(struct repair *p, struct check_result *res)
 	const struct topo *now = p->now;
 	int err = 0;
 
-	if (!r->check.cdg || r->check.n_layers < r->n_layers)
+	if (!r->check.cdg || r->check.n_layers < r->n_layers ||
+	    has_new_sources(p))
 		return route_verify(r, now, res);
 	check_move(&r->check, now);
 	for (uint32_t i = 0; i < now->n_dests && !err; i++) {

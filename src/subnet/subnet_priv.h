@@ -213,6 +213,7 @@ void subnet_fill_port(struct graph_port *p, const struct smp_port_info *i);
 void subnet_read_ports(struct subnet *s, uint32_t node);
 /* Drop what is not there any more; find ways. */
 void subnet_discovered(struct subnet *s);
+void subnet_suspect(struct subnet *s, uint32_t node, bool was_way);
 void subnet_link_lost(struct subnet *s, uint32_t port);
 
 /* -- ports.c --------------------------------------------------------------- */

@@ -199,9 +199,14 @@ static void check_routes(struct world *w)
 	const struct subnet *s = w->rig.sm[0].s;
 	struct check_result res;
 	struct check c;
+	char text[200];
 
-	HOLDS(check_tables(&s->topo, &s->route.lft, s->route.layer,
-	                   s->route.n_layers, &res) == 0);
+	if (check_tables(&s->topo, &s->route.lft, s->route.layer,
+	                 s->route.n_layers, &res)) {
+		check_describe(&res, &s->graph, text, sizeof(text));
+		fail_msg("%s: seed %lu, event %u: %s", w->spec, seed, w->event,
+		         text);
+	}
 	HOLDS(check_init(&c, &s->topo, &s->route.lft, s->route.layer,
 	                 s->route.n_layers) == 0);
 	for (uint32_t i = 0; i < s->topo.n_dests; i++) {
@@ -225,8 +230,11 @@ static void check_routes(struct world *w)
 			                    .sw;
 			end[n++].port = s->graph.port[peer].number;
 		}
-		if (n > 0)
-			HOLDS(check_lid(&c, h->vlid, end, n, &res) == 0);
+		if (n > 0 && check_lid(&c, h->vlid, end, n, &res)) {
+			check_describe(&res, &s->graph, text, sizeof(text));
+			fail_msg("%s: seed %lu, event %u: %s", w->spec, seed,
+			         w->event, text);
+		}
 	}
 	HOLDS(check_cycles(&c, &res) == 0);
 	check_fini(&c);

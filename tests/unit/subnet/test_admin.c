@@ -77,13 +77,13 @@ static void open_client(const char *where)
 	c.agent.class_version = MAD_CLASS_VERSION_SA;
 	c.agent.receive = got;
 	mad_agent_take(&c.agent, MAD_REPORT);
-	transfers_init(&c.transfers, &c.agent, &o);
+	transfer_init(&c.transfers, &c.agent, &o);
 	assert_int_equal(mad_port_attach(c.port, &c.agent), 0);
 }
 
 static void close_client(void)
 {
-	transfers_fini(&c.transfers);
+	transfer_fini(&c.transfers);
 	mad_port_detach(&c.agent);
 	mad_port_close(c.port);
 }
