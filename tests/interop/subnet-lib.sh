@@ -46,7 +46,7 @@ settle() { # NAME
 	wait_for 30 is_settled "$1" || fail "$1 does not settle"
 }
 
-# settle_past NAME PASS: a pass after this one has ended, and nothing is left.
-is_past() {
-	[ "$(sm "$1" "$2 < .passes and .settled")" = true ]
+# has_links NAME N: it knows of so many links, and nothing is left to do.
+has_links() {
+	[ "$(sm "$1" ".links == $2 and .settled")" = true ]
 }
