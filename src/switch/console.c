@@ -346,6 +346,22 @@ static int do_flows(struct call *c)
 	return 0;
 }
 
+static int do_each(struct call *c)
+{
+	struct ibnet_data_stats all;
+
+	ibnet_data_get(c->net, &all);
+	for (uint32_t i = 0; i < all.n_flows; i++) {
+		struct ibnet_flow_stats s;
+
+		ibnet_flow_get(c->net, i, &s);
+		fprintf(c->out, "%u sent %ju received %ju reordered %ju\n", i,
+		        (uintmax_t)s.sent, (uintmax_t)s.received,
+		        (uintmax_t)s.reordered);
+	}
+	return 0;
+}
+
 static int do_share(struct call *c)
 {
 	struct ibnet_node *n = node(c, 0);
@@ -404,6 +420,7 @@ static const struct command {
 	{ "pause", 0, 0, do_pause, "", "send no new ones" },
 	{ "resume", 0, 0, do_resume, "", "send again" },
 	{ "flows", 0, 0, do_flows, "", "what became of them" },
+	{ "each", 0, 0, do_each, "", "the same, flow by flow" },
 	{ "share", 1, 1, do_share, "HOST", "packets of each of its ports" },
 	{ "clear", 0, 0, do_clear, "", "forget all flows" },
 	{ "net", 0, 0, do_net, "", "the topology, as a net file" },
