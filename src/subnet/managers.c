@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define QUIET_NS (100 * NS_PER_MS) /* between events of one kind */
+#define LOOK_NS (3 * NS_PER_S)     /* between looks for managers */
 #define YIELD_MS 2000u             /* then the handover is tried again */
 
 static void fill_info(const struct subnet *s, struct smp_sm_info *i)
@@ -211,6 +212,31 @@ bool subnet_decide(struct subnet *s)
 
 /* -- what arrives ---------------------------------------------------------- */
 
+/*
+ * Somebody asks how we are: a manager that stands by for us.  One that we have
+ * not met, or that is better, makes us look at once instead of at the next
+ * sweep; but not again and again.
+ */
+static void notice_poller(struct subnet *s, uint16_t lid,
+                          const struct smp_sm_info *i)
+{
+	const struct election *e = &s->election;
+	uint64_t now = reactor_now_ns(s->reactor);
+	bool known = false;
+
+	for (unsigned k = 0; k < e->n_peers; k++)
+		known |= e->peer[k].lid == lid || e->peer[k].guid == i->guid;
+	if (i->guid && i->state == SMP_SM_STANDBY &&
+	    (i->priority > s->opts.priority ||
+	     (i->priority == s->opts.priority && i->guid < s->own_guid)))
+		known = false;
+	if (known || !subnet_is_master(s) || s->phase != PHASE_IDLE ||
+	    now < s->look_after_ns || (i->guid && !election_allows(e, i->guid)))
+		return;
+	s->look_after_ns = now + LOOK_NS;
+	subnet_add_work(s, WORK_ALL, 0, 200);
+}
+
 static void got_info(struct subnet *s, const struct mad_datagram *d)
 {
 	struct mad m = d->mad;
@@ -240,13 +266,8 @@ static void got_info(struct subnet *s, const struct mad_datagram *d)
 	smp_put(&m, &smp_sm_info_table, &mine);
 	mad_port_reply(&s->agent, d, &m, ok ? 0 : MAD_STATUS_BAD_VALUE);
 	act(s, action);
-	/* A better manager asks: hand over without waiting for a sweep. */
-	if (m.header.method == MAD_GET && subnet_is_master(s) && i.guid &&
-	    i.guid != s->own_guid && election_allows(&s->election, i.guid) &&
-	    i.state == SMP_SM_STANDBY && s->phase == PHASE_IDLE &&
-	    (i.priority > s->opts.priority ||
-	     (i.priority == s->opts.priority && i.guid < s->own_guid)))
-		subnet_add_work(s, WORK_ALL, 0, 200);
+	if (m.header.method == MAD_GET)
+		notice_poller(s, d->peer.lid, &i);
 }
 
 static uint32_t node_of_lid(const struct subnet *s, uint16_t lid,
