@@ -203,18 +203,19 @@ static bool add_pair(struct path_query *p, uint32_t from, uint32_t to)
 	                       p->mask & SA_PATH_PKEY ? p->want.pkey : 0);
 	if (!r.pkey || !fits(p, &r))
 		return true;
-	if (path.dlid == subnet_lid_of((void *)s, to, &lmc))
-		n = 1u << lmc;
-	else
+	n = path.dlid == subnet_lid_of((void *)s, to, &lmc) ? 1u << lmc : 1;
+	/* Who names a LID gets that one, even if the host is known to others by
+	 * its virtual one. */
+	if (p->mask & SA_PATH_DLID) {
+		path.dlid = p->want.dlid;
 		n = 1;
+	}
 	if (!q->table || n > p->n_left)
 		n = q->table ? p->n_left : 1;
 	for (unsigned i = 0; i < n; i++) {
 		r.dlid = (uint16_t)(path.dlid + i);
 		r.sl = s->route.layer[r.dlid];
-		if ((p->mask & SA_PATH_DLID) && r.dlid != p->want.dlid)
-			continue;
-		if ((p->mask & SA_PATH_SLID) && r.slid != p->want.slid)
+		if (p->mask & SA_PATH_SLID)
 			r.slid = p->want.slid;
 		if (!admin_put(q, &r))
 			return false;

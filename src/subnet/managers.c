@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define QUIET_NS (100 * NS_PER_MS) /* between events of one kind */
+#define LOOK_NS (3 * NS_PER_S)     /* between looks for managers */
 #define YIELD_MS 2000u             /* then the handover is tried again */
 
 static void fill_info(const struct subnet *s, struct smp_sm_info *i)
@@ -105,7 +106,12 @@ static void send_info(struct subnet *s, const struct election_peer *p,
 	mad_init(m, MAD_CLASS_SUBN_DIRECTED, method, MAD_ATTR_SM_INFO,
 	         modifier);
 	fill_info(s, &i);
-	i.sm_key = poll ? 0 : s->opts.sm_key;
+	i.sm_key = poll && s->opts.sm_key != SUBNET_SM_KEY_DEFAULT
+	                   ? 0
+	                   : s->opts.sm_key;
+	/* Who resigns does so as the master. */
+	if (!poll && modifier == ELECTION_HANDOVER)
+		i.state = SMP_SM_MASTER;
 	smp_put(m, &smp_sm_info_table, &i);
 	mad_smp(m)->m_key = be64_put(s->opts.m_key);
 	if (!set_way(s, p, m, !poll || ++s->poll_count % 2))
@@ -211,6 +217,37 @@ bool subnet_decide(struct subnet *s)
 
 /* -- what arrives ---------------------------------------------------------- */
 
+static bool is_better(const struct subnet *s, uint8_t priority, uint64_t guid)
+{
+	return priority > s->opts.priority ||
+	       (priority == s->opts.priority && guid < s->own_guid);
+}
+
+/*
+ * Somebody asks how we are: a manager that stands by for us.  One that we have
+ * not met, or that is better, makes us look at once instead of at the next
+ * sweep; but not again and again.
+ */
+static void notice_poller(struct subnet *s, uint16_t lid,
+                          const struct smp_sm_info *i)
+{
+	const struct election *e = &s->election;
+	uint64_t now = reactor_now_ns(s->reactor);
+	bool known = false;
+
+	for (unsigned k = 0; k < e->n_peers; k++) {
+		const struct election_peer *p = &e->peer[k];
+
+		if (p->lid == lid || p->guid == i->guid)
+			known |= !is_better(s, p->priority, p->guid);
+	}
+	if (known || !subnet_is_master(s) || s->phase != PHASE_IDLE ||
+	    now < s->look_after_ns || (i->guid && !election_allows(e, i->guid)))
+		return;
+	s->look_after_ns = now + LOOK_NS;
+	subnet_add_work(s, WORK_ALL, 0, 200);
+}
+
 static void got_info(struct subnet *s, const struct mad_datagram *d)
 {
 	struct mad m = d->mad;
@@ -225,7 +262,7 @@ static void got_info(struct subnet *s, const struct mad_datagram *d)
 		p.seen = s->pass;
 		p.lid = d->peer.lid;
 		p.port_guid = i.guid;
-		if (s->opts.sm_key && i.sm_key != s->opts.sm_key) {
+		if (i.sm_key != s->opts.sm_key) {
 			subnet_say(s, SUBNET_EVENT_SECURITY,
 			           "Set(SMInfo) with a wrong SM_Key from LID "
 			           "%u refused",
@@ -237,16 +274,15 @@ static void got_info(struct subnet *s, const struct mad_datagram *d)
 			refuse_stranger(s, i.guid, "its orders are refused");
 	}
 	fill_info(s, &mine);
+	/* A secret is told only to who knows it. */
+	if (s->opts.sm_key == SUBNET_SM_KEY_DEFAULT ||
+	    i.sm_key == s->opts.sm_key)
+		mine.sm_key = s->opts.sm_key;
 	smp_put(&m, &smp_sm_info_table, &mine);
 	mad_port_reply(&s->agent, d, &m, ok ? 0 : MAD_STATUS_BAD_VALUE);
 	act(s, action);
-	/* A better manager asks: hand over without waiting for a sweep. */
-	if (m.header.method == MAD_GET && subnet_is_master(s) && i.guid &&
-	    i.guid != s->own_guid && election_allows(&s->election, i.guid) &&
-	    i.state == SMP_SM_STANDBY && s->phase == PHASE_IDLE &&
-	    (i.priority > s->opts.priority ||
-	     (i.priority == s->opts.priority && i.guid < s->own_guid)))
-		subnet_add_work(s, WORK_ALL, 0, 200);
+	if (m.header.method == MAD_GET)
+		notice_poller(s, d->peer.lid, &i);
 }
 
 static uint32_t node_of_lid(const struct subnet *s, uint16_t lid,

@@ -147,6 +147,8 @@ static int copy_opts(struct subnet *s, const struct subnet_opts *o)
 		return -ENOMEM;
 	if (!s->opts.subnet_prefix)
 		s->opts.subnet_prefix = UINT64_C(0xfe80000000000000);
+	if (!s->opts.sm_key)
+		s->opts.sm_key = SUBNET_SM_KEY_DEFAULT;
 	or_default(&s->opts.window, 64);
 	or_default(&s->opts.timeout_ms, 200);
 	or_default(&s->opts.tries, 4);

@@ -52,6 +52,7 @@
 #define SUBNET_ALLOW_MAX 32u
 #define SUBNET_TEXT 200u
 #define SUBNET_LAG_OFF_MAX 256u
+#define SUBNET_SM_KEY_DEFAULT 1u /* OpenSM's, too; a secret protects */
 
 struct mad_port;
 struct reactor;
@@ -95,8 +96,8 @@ struct subnet_opts {
 	enum route_engine engine;
 	uint64_t subnet_prefix; /* 0: fe80:: */
 	uint64_t m_key;         /* 0: none */
-	uint64_t sm_key;
-	uint8_t m_key_protect; /* 0..3, IBA 14.2.4.1 */
+	uint64_t sm_key;        /* 0: SUBNET_SM_KEY_DEFAULT */
+	uint8_t m_key_protect;  /* 0..3, IBA 14.2.4.1 */
 	uint16_t m_key_lease_s;
 	uint8_t priority; /* 0..15 */
 	uint8_t lmc;      /* of CA ports, 0..7 */

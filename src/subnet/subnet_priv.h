@@ -144,6 +144,7 @@ struct subnet {
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
 	uint64_t quiet_until_ns;
+	uint64_t look_after_ns;
 	uint64_t mcast_unique;
 
 	struct subnet_event event[SUBNET_EVENTS];
