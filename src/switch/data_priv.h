@@ -68,6 +68,24 @@ static inline bool data_holds(const struct ibnet_port *p, uint64_t tick)
 	return p->queue.n && p->queue.head->moved < tick;
 }
 
+/* Whether the port's table has the P_Key (IBA 10.9.3); two limited members do
+ * not talk to each other. */
+static inline bool data_pkey_fits(const struct ibnet_port *p, uint16_t key)
+{
+	unsigned n =
+		p->node->sw && p->number ? IBNET_SWITCH_PKEYS : IBNET_PKEYS;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t own = p->tables.pkeys ? p->tables.pkeys[i]
+		                               : (i ? 0 : SMP_PKEY_DEFAULT);
+
+		if (own && (own & 0x7fff) == (key & 0x7fff) &&
+		    (own | key) & SMP_PKEY_FULL)
+			return true;
+	}
+	return false;
+}
+
 /* The network's, made when first needed; NULL: no memory. */
 struct ibnet_data *ibnet_data_state(struct ibnet *net);
 

@@ -192,6 +192,23 @@ static unsigned choose(struct ibnet_data *d, struct ibnet_port *p,
 	return 0;
 }
 
+/* A switch's partition enforcement (IBA 10.9.4), where it is switched on, of
+ * the packet at the head of p's queue.  @return false: it was dropped. */
+static bool may_pass(struct ibnet_data *d, struct ibnet_port *p,
+                     struct ibnet_port *out, uint16_t pkey)
+{
+	struct ibnet_port *in = p->peer;
+
+	if (in->info.enforce_inbound && !data_pkey_fits(in, pkey))
+		in->counters.rcv_constraint_errors++;
+	else if (out->info.enforce_outbound && !data_pkey_fits(out, pkey))
+		out->counters.xmit_constraint_errors++;
+	else
+		return true;
+	drop_head(d, p, &d->stats.lost_refused);
+	return false;
+}
+
 static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
                         const struct packet_brief *b)
 {
@@ -205,7 +222,7 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 		return;
 	}
 	out = choose(d, p, b);
-	if (!out)
+	if (!out || !may_pass(d, p, &sw->ports[out], b->pkey))
 		return;
 	if (!has_room(d, &sw->ports[out])) {
 		wait(d, p);

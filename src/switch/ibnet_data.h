@@ -29,7 +29,8 @@
  *       that node, and IBNET_DATA_SETTLE ticks at least, so that it has
  *       arrived.  Many events within that time can still reorder;
  *   D5  a packet that fails a check (LID, P_Key, queue pair, CRC) is dropped
- *       by its receiver and counted.
+ *       by its receiver, or on the way by a switch that enforces partitions,
+ *       and counted.
  */
 #ifndef SWITCH_IBNET_DATA_H
 #define SWITCH_IBNET_DATA_H
@@ -70,7 +71,7 @@ struct ibnet_data_stats {
 	uint64_t lost_group;    /* no live port in its group */
 	uint64_t lost_stalled;  /* IBNET_DATA_STALL */
 	uint64_t lost_hops;     /* IBNET_DATA_LIVES: a loop */
-	uint64_t lost_refused;  /* by the receiver (D5) */
+	uint64_t lost_refused;  /* D5 */
 	uint64_t no_port;       /* not sent: no active port; not in `sent` */
 };
 

@@ -274,20 +274,6 @@ void ibnet_flow_send_all(struct ibnet_data *d)
 
 /* -- receiving ------------------------------------------------------------ */
 
-static bool pkey_fits(const struct ibnet_port *p, uint16_t key)
-{
-	for (unsigned i = 0; i < IBNET_PKEYS; i++) {
-		uint16_t own = p->tables.pkeys ? p->tables.pkeys[i]
-		                               : (i ? 0 : SMP_PKEY_DEFAULT);
-
-		/* Two limited members do not talk to each other. */
-		if (own && (own & 0x7fff) == (key & 0x7fff) &&
-		    (own | key) & SMP_PKEY_FULL)
-			return true;
-	}
-	return false;
-}
-
 static void account(struct data_flow *f, uint64_t sequence)
 {
 	uint64_t behind;
@@ -324,7 +310,7 @@ static bool accept(struct ibnet_data *d, struct ibnet_port *at,
 		return false;
 	if (in.dlid < MAD_LID_MULTICAST_MIN && !ibnet_owns_lid(at, in.dlid))
 		return false;
-	if (!pkey_fits(at, in.pkey)) {
+	if (!data_pkey_fits(at, in.pkey)) {
 		at->counters.rcv_constraint_errors++;
 		return false;
 	}
