@@ -64,9 +64,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		fill(data + 1, &r, &known);
 		bridge_encode_request(&r, &wire);
-		if (choices & 1) /* a stray byte anywhere */
-			((uint8_t *)&wire)[(data[2] << 8 | data[3]) %
-			                   sizeof(wire)] ^= data[4];
+		if (choices & 1) { /* a stray byte anywhere */
+			size_t at = (size_t)(data[2] << 8 | data[3]);
+
+			((uint8_t *)&wire)[at % sizeof(wire)] ^= data[4];
+		}
 		if (choices & 2)
 			length = (size_t)(data[5] << 2) % (sizeof(wire) + 1);
 		send_packet(fd, &wire, length, choices & 4 ? memory : -1);

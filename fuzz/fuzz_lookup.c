@@ -49,7 +49,7 @@ static void ask(const struct lookup_message *m, const char *node)
 	struct guard guard;
 	struct grant *g;
 
-	guard_init(&guard, node, NULL, 1);
+	guard_init(&guard, GUARD_QUESTIONS, node, NULL, 1);
 	host_answer(host, &guard, m, &answer, &g);
 	lookup_encode(&answer, &wire);
 	if (lookup_decode(&wire, sizeof(wire), &again) || answer.id != m->id ||

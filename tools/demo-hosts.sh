@@ -19,11 +19,12 @@ since() {
 }
 
 hosts alpha beta
+shape alpha 400 # Mbit/s, each link
 node alpha
 node beta
 on alpha node add beta "$(addresses beta)" >/dev/null
 wait_for 10 peer_is alpha beta up || fail "beta cannot be reached"
-say "two hosts, a node on each; alpha reaches beta by two links"
+say "two hosts, a node on each, two links of 400 Mbit/s between them"
 
 for i in 1 2; do
 	on beta window create "disk$i" --size 128M --allow alpha:rw

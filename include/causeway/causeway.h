@@ -85,7 +85,8 @@ enum causeway_status {
 	CAUSEWAY_EXPIRED = 5,   /* so was this one; its lease ended */
 	CAUSEWAY_QUOTA = 6,     /* more per second than the key allows */
 	CAUSEWAY_TIMED_OUT = 7, /* the other node did not answer */
-	CAUSEWAY_PEER_LOST = 8, /* it restarted or cannot be reached */
+	CAUSEWAY_PEER_LOST = 8, /* it restarted or was out of reach: import
+	                         * the window again */
 	CAUSEWAY_CANCELLED = 9, /* the queue or the node was closed */
 	CAUSEWAY_TOO_LARGE = 10,
 	CAUSEWAY_BUSY = 11,     /* try again; after many wrong keys, later */
@@ -110,7 +111,8 @@ int causeway_key_equal(const struct causeway_key *a,
  */
 int causeway_open(const char *path, struct causeway **out);
 
-/* Everything of it ends: keys, windows, queues, regions.  NULL is allowed. */
+/* All that was made from it ends too and must not be used any more: regions
+ * (their memory is unmapped), keys, windows, queues.  NULL is allowed. */
 void causeway_close(struct causeway *c);
 
 /* What the last failed call on this context was about; "" if none failed. */
@@ -196,18 +198,19 @@ int causeway_revoke(struct causeway *c, const struct causeway_key *key);
  * Reach what a descriptor stands for.  The owner's node is asked whether this
  * process is the holder.
  *
- * @return 0; -EINVAL: not a descriptor; -ENOENT: no such key; -EACCES: it is
- *         somebody else's; -EHOSTUNREACH: the node is unknown or away;
- *         -EBUSY: too many wrong keys lately; -ESTALE: revoked or expired;
- *         -ETIMEDOUT; -ENOSPC: too many windows.
+ * @return 0; -EINVAL: not a descriptor; -EACCES: no such key, or somebody
+ *         else's; -EHOSTUNREACH: the node is unknown or away; -EBUSY: too
+ *         many wrong keys lately; -ESTALE: revoked or expired; -ETIMEDOUT;
+ *         -ENOSPC: too many windows.
  */
 int causeway_import(struct causeway *c, const char *descriptor,
                     struct causeway_window **out);
 
 /*
  * Reach a window that an operator made ("causeway window create"), by
- * "NODE/NAME", with `rights` at most; 0: all that are allowed.
- * @return as causeway_import()
+ * "NODE/NAME", with just these `rights`; 0: all that are allowed.
+ * @return as causeway_import(); -ENOENT: no window of that name; -EACCES: this
+ *         node may not, or not with these rights.
  */
 int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
                          struct causeway_window **out);

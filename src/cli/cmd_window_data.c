@@ -17,10 +17,13 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #define SLOTS 8u
 #define SLOT (UINT64_C(1) << 20) /* bytes */
 #define BATCH (SLOTS * SLOT)
+#define REST_MS 20
+#define REFUSALS_MAX 3000u /* a minute of them */
 
 struct mover {
 	struct cli *cli;
@@ -123,49 +126,94 @@ static void end(struct mover *m)
 
 /* -- batches --------------------------------------------------------------- */
 
-/* Wait for `n` commands.  @return 0; an exit status, reported. */
-static int await(struct mover *m, unsigned n)
+/* [at, at + length) of a window, from or to the start of the region. */
+struct batch {
+	struct causeway_window *window;
+	bool write;
+	uint64_t at;
+	uint64_t length;
+	unsigned under_way; /* commands; number i has the i-th SLOT bytes */
+	unsigned refusals;  /* for their number per second, in a row */
+};
+
+static int submit(struct mover *m, struct batch *b, uint64_t i)
+{
+	uint64_t from = i * SLOT;
+	uint64_t some = b->length - from < SLOT ? b->length - from : SLOT;
+	int slot = b->write ? causeway_write(m->queue, i, m->region, from,
+	                                     b->window, b->at + from, some)
+	                    : causeway_read(m->queue, i, m->region, from,
+	                                    b->window, b->at + from, some);
+
+	if (slot < 0)
+		return fail(m->cli, slot, "%s", causeway_error(m->context));
+	b->under_way++;
+	return 0;
+}
+
+static void rest(void)
+{
+	struct timespec t = { .tv_nsec = REST_MS * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+/* A grant's quota slows down, and does not fail. */
+static int take(struct mover *m, struct batch *b,
+                const struct causeway_completion *done)
+{
+	bool later =
+		done->status == CAUSEWAY_QUOTA || done->status == CAUSEWAY_BUSY;
+
+	b->under_way--;
+	if (done->status == CAUSEWAY_OK) {
+		b->refusals = 0;
+		return 0;
+	}
+	if (later && ++b->refusals < REFUSALS_MAX) {
+		rest();
+		return submit(m, b, done->id);
+	}
+	return fail(m->cli, later ? -EAGAIN : -EIO, "the window refuses: %s",
+	            causeway_status_text(done->status));
+}
+
+/* @return 0; an exit status, reported.  Nothing is under way then. */
+static int move(struct mover *m, struct batch b)
 {
 	struct causeway_completion done[SLOTS];
 	int status = 0;
 
-	while (n > 0) {
+	for (uint64_t i = 0; i * SLOT < b.length && !status; i++)
+		status = submit(m, &b, i);
+	while (b.under_way > 0) {
 		int got = causeway_wait(m->queue, done, SLOTS, -1);
 
 		if (got < 0)
 			return fail(m->cli, -EAGAIN,
 			            "the daemon has ended; start it again");
-		n -= (unsigned)got;
-		for (int i = 0; i < got && !status; i++)
-			if (done[i].status != CAUSEWAY_OK)
-				status = fail(
-					m->cli, -EIO, "the window refuses: %s",
-					causeway_status_text(done[i].status));
+		for (int i = 0; i < got; i++) {
+			if (status)
+				b.under_way--;
+			else
+				status = take(m, &b, &done[i]);
+		}
 	}
 	return status;
 }
 
-/* [at, at + length) of a window, from or to the start of the region. */
-static int move(struct mover *m, struct causeway_window *w, bool write,
-                uint64_t at, uint64_t length)
+static int from_window(struct mover *m, uint64_t at, uint64_t length)
 {
-	unsigned n = 0;
+	return move(m, (struct batch){
+			       .window = m->from, .at = at, .length = length });
+}
 
-	for (uint64_t done = 0; done < length; done += SLOT) {
-		uint64_t some = length - done < SLOT ? length - done : SLOT;
-		int slot = write ? causeway_write(m->queue, n, m->region, done,
-		                                  w, at + done, some)
-		                 : causeway_read(m->queue, n, m->region, done,
-		                                 w, at + done, some);
-
-		if (slot < 0) {
-			await(m, n);
-			return fail(m->cli, slot, "%s",
-			            causeway_error(m->context));
-		}
-		n++;
-	}
-	return await(m, n);
+static int to_window(struct mover *m, uint64_t at, uint64_t length)
+{
+	return move(m, (struct batch){ .window = m->to,
+	                               .write = true,
+	                               .at = at,
+	                               .length = length });
 }
 
 static int print_bytes(struct mover *m, uint64_t bytes)
@@ -217,7 +265,7 @@ static int cat(struct mover *m)
 	for (uint64_t at = 0; at < length && !status; at += BATCH) {
 		uint64_t some = length - at < BATCH ? length - at : BATCH;
 
-		status = move(m, m->from, false, m->offset + at, some);
+		status = from_window(m, m->offset + at, some);
 		if (!status && fwrite(causeway_region_data(m->region), 1, some,
 		                      m->cli->out) != some)
 			status = fail(m->cli, -EIO, "cannot write: %s",
@@ -245,7 +293,7 @@ static int put(struct mover *m)
 			              "window; %ju bytes were put",
 			              (uintmax_t)at);
 		else
-			status = move(m, m->to, true, m->offset + at, some);
+			status = to_window(m, m->offset + at, some);
 		if (!status)
 			at += some;
 	}
@@ -273,9 +321,9 @@ static int copy(struct mover *m)
 	for (uint64_t at = 0; at < length && !status; at += BATCH) {
 		uint64_t some = length - at < BATCH ? length - at : BATCH;
 
-		status = move(m, m->from, false, at, some);
+		status = from_window(m, at, some);
 		if (!status)
-			status = move(m, m->to, true, at, some);
+			status = to_window(m, at, some);
 	}
 	return status ? status : print_bytes(m, length);
 }

@@ -3,6 +3,7 @@
 #ifndef CLIENT_CLIENT_PRIV_H
 #define CLIENT_CLIENT_PRIV_H
 
+#include "base/list.h"
 #include "bridge/bridge_decode.h"
 #include <causeway/causeway.h>
 
@@ -13,9 +14,14 @@ struct causeway {
 	struct causeway_key identity;
 	char node[BRIDGE_NAME];
 	char error[BRIDGE_WORDS + 64];
+	/* what was made from it, to go with it */
+	struct list regions;
+	struct list windows;
+	struct list queues;
 };
 
 struct causeway_region {
+	struct list link;
 	struct causeway *context;
 	struct causeway_key key;
 	void *data;
@@ -23,6 +29,7 @@ struct causeway_region {
 };
 
 struct causeway_window {
+	struct list link;
 	struct causeway *context;
 	struct causeway_key key;
 	uint64_t length;
@@ -37,6 +44,11 @@ struct causeway_window {
  */
 int client_call(struct causeway *c, const struct bridge_request *request,
                 int send_fd, struct bridge_reply *reply, int *fds);
+
+/* Forget the one at `link`, here alone: the bridge knows. */
+void client_free_region(struct list *link);
+void client_free_window(struct list *link);
+void client_free_queue(struct list *link);
 
 /* Record the words and return `err`. */
 int client_fail(struct causeway *c, int err, const char *fmt, ...)

@@ -194,6 +194,9 @@ int causeway_open(const char *path, struct causeway **out)
 
 	if (!c)
 		return -ENOMEM;
+	list_init(&c->regions);
+	list_init(&c->windows);
+	list_init(&c->queues);
 	c->fd = connect_to(path);
 	if (c->fd < 0) {
 		err = c->fd;
@@ -216,6 +219,12 @@ void causeway_close(struct causeway *c)
 	if (!c)
 		return;
 	close(c->fd);
+	while (!list_empty(&c->queues))
+		client_free_queue(c->queues.next);
+	while (!list_empty(&c->windows))
+		client_free_window(c->windows.next);
+	while (!list_empty(&c->regions))
+		client_free_region(c->regions.next);
 	free(c);
 }
 

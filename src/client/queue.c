@@ -36,6 +36,7 @@ static_assert((unsigned)CAUSEWAY_INVALID == QUEUE_INVALID, "status");
 static_assert(CAUSEWAY_QUEUE_MAX == QUEUE_DEPTH_MAX, "depth");
 
 struct causeway_queue {
+	struct list link;
 	struct causeway *context;
 	uint32_t number;
 	uint32_t depth;
@@ -138,8 +139,22 @@ int causeway_queue_create(struct causeway *c, unsigned depth,
 		free(q);
 		return err;
 	}
+	list_append(&c->queues, &q->link);
 	*out = q;
 	return 0;
+}
+
+void client_free_queue(struct list *link)
+{
+	struct causeway_queue *q =
+		list_entry(link, struct causeway_queue, link);
+
+	list_remove(&q->link);
+	close(q->bell);
+	munmap(q->shared, q->total_bytes);
+	free(q->free);
+	free(q->id);
+	free(q);
 }
 
 void causeway_queue_destroy(struct causeway_queue *q)
@@ -151,11 +166,7 @@ void causeway_queue_destroy(struct causeway_queue *q)
 		return;
 	r.number = q->number;
 	(void)client_call(q->context, &r, -1, &reply, NULL);
-	close(q->bell);
-	munmap(q->shared, q->total_bytes);
-	free(q->free);
-	free(q->id);
-	free(q);
+	client_free_queue(&q->link);
 }
 
 /* -- submitting ------------------------------------------------------------ */

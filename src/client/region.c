@@ -52,6 +52,7 @@ int causeway_region_register(struct causeway *c, int fd, uint64_t offset,
 		free(r);
 		return err;
 	}
+	list_append(&c->regions, &r->link);
 	*out = r;
 	return 0;
 }
@@ -76,6 +77,16 @@ int causeway_region_create(struct causeway *c, size_t length, unsigned rights,
 	return err;
 }
 
+void client_free_region(struct list *link)
+{
+	struct causeway_region *r =
+		list_entry(link, struct causeway_region, link);
+
+	list_remove(&r->link);
+	munmap(r->data, r->length);
+	free(r);
+}
+
 int causeway_region_destroy(struct causeway_region *r)
 {
 	int err;
@@ -83,8 +94,7 @@ int causeway_region_destroy(struct causeway_region *r)
 	if (!r)
 		return 0;
 	err = causeway_revoke(r->context, &r->key);
-	munmap(r->data, r->length);
-	free(r);
+	client_free_region(&r->link);
 	return err;
 }
 

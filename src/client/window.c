@@ -57,6 +57,7 @@ static int open_window(struct causeway *c, const struct bridge_request *q,
 	memcpy(w->key.byte, reply.key, sizeof(w->key.byte));
 	w->length = reply.length;
 	w->rights = reply.rights;
+	list_append(&c->windows, &w->link);
 	*out = w;
 	return 0;
 }
@@ -87,6 +88,15 @@ int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
 	return open_window(c, &q, out);
 }
 
+void client_free_window(struct list *link)
+{
+	struct causeway_window *w =
+		list_entry(link, struct causeway_window, link);
+
+	list_remove(&w->link);
+	free(w);
+}
+
 void causeway_window_close(struct causeway_window *w)
 {
 	struct bridge_request q = { .type = BRIDGE_CLOSE };
@@ -96,7 +106,7 @@ void causeway_window_close(struct causeway_window *w)
 		return;
 	memcpy(q.key, w->key.byte, sizeof(q.key));
 	(void)client_call(w->context, &q, -1, &reply, NULL);
-	free(w);
+	client_free_window(&w->link);
 }
 
 uint64_t causeway_window_length(const struct causeway_window *w)

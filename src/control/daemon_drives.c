@@ -375,31 +375,31 @@ static void added(struct task *t)
 	free(x);
 }
 
-static void give_up(struct opening *o)
+static void give_up(struct opening *o, struct errand *x)
 {
+	if (o->dev)
+		block_close(o->dev);
 	*o->drive = (struct daemon_drive){ 0 };
 	rpc_fail(o->call, &o->err, RPC_OK);
 	opening_free(o);
+	free(x);
 }
 
 static void ended_of_call(struct opening *o)
 {
 	struct daemon *n = o->node;
-	struct errand *x;
+	struct errand *x = o->dev ? calloc(1, sizeof(*x)) : NULL;
 
 	o->drive->adding = false;
-	if (o->dev && (n->stopping || daemon_save(n, &o->err))) {
-		err_set(&o->err, -EAGAIN, "this node is stopping");
-		block_close(o->dev);
-	}
-	if (o->err.code) {
-		give_up(o);
+	if (o->dev && !x)
+		err_set(&o->err, -ENOMEM, "no memory for the call");
+	if (o->err.code || daemon_save(n, &o->err)) {
+		give_up(o, x);
 		return;
 	}
-	x = errand_new(o->call, o->drive);
-	if (!x)
-		abort(); /* what was accepted must be opened */
-	x->task.run = added;
+	*x = (struct errand){
+		.task.run = added, .call = o->call, .node = n, .drive = o->drive
+	};
 	fast_drive_open(n->fast, slot_of(n, o->drive), o->dev, o->drive->name,
 	                &x->task);
 	opening_free(o);

@@ -10,6 +10,8 @@
 #include "core/log.h"
 #include "fabric/node.h"
 #include "fabric/tcp.h"
+#include "fabric/tls.h"
+#include "fabric/verbs.h"
 #include "window/window.h"
 
 #include <errno.h>
@@ -19,8 +21,6 @@
 #include <sys/random.h>
 
 #define SOCKET "window.sock"
-
-static struct transport *const transports[] = { &tcp_transport };
 
 static struct reactor *home(struct daemon *n)
 {
@@ -117,6 +117,31 @@ int daemon_fabric_load(struct daemon *n, struct err *e)
 
 /* -- start and end --------------------------------------------------------- */
 
+/* TLS needs the cluster's key, and RDMA a device; whoever has neither has
+ * TCP. */
+static int make_transports(struct daemon *n, struct err *e)
+{
+	struct daemon_fabric *f = &n->fabric;
+	int err = 0;
+
+	f->transports[f->n_transports++] = &tcp_transport;
+	if (f->has_key)
+		err = tls_transport_create(&f->key, &f->tls, e);
+	if (f->tls)
+		f->transports[f->n_transports++] = f->tls;
+	if (!err && verbs_available(NULL) == 0)
+		err = verbs_transport_create(home(n), &f->verbs, e);
+	if (f->verbs)
+		f->transports[f->n_transports++] = f->verbs;
+	return err;
+}
+
+static void free_transports(struct daemon *n)
+{
+	tls_transport_destroy(n->fabric.tls);
+	verbs_transport_destroy(n->fabric.verbs);
+}
+
 static int make_node(struct daemon *n, struct err *e)
 {
 	const struct node_opts opts = {
@@ -126,8 +151,8 @@ static int make_node(struct daemon *n, struct err *e)
 		.key = n->fabric.has_key ? &n->fabric.key : NULL,
 		.insecure = n->opts->insecure,
 		.service = window_host_service(n->fabric.host),
-		.transports = transports,
-		.n_transports = ARRAY_LEN(transports),
+		.transports = n->fabric.transports,
+		.n_transports = n->fabric.n_transports,
 	};
 	struct node_opts with_id = opts;
 
@@ -145,8 +170,11 @@ static int make_all(struct daemon *n, struct err *e)
 	if (err)
 		return err;
 	if (n->fabric.has_key || n->opts->insecure)
+		err = make_transports(n, e);
+	if (!err && n->fabric.n_transports)
 		err = make_node(n, e);
 	if (err) {
+		free_transports(n);
 		window_host_destroy(n->fabric.host);
 		return err;
 	}
@@ -186,6 +214,7 @@ static void destroy(struct daemon *n, void *arg)
 {
 	(void)arg;
 	node_destroy(n->fabric.node);
+	free_transports(n);
 	window_host_destroy(n->fabric.host);
 	auth_key_wipe(&n->fabric.key);
 }

@@ -266,6 +266,36 @@ static void put_links(struct daemon *n, FILE *f)
 	}
 }
 
+/* Who was turned away, by connection and by request. */
+static void put_refused(struct daemon *n, FILE *f)
+{
+	struct window_stats w;
+	struct node_stats s = { 0 };
+
+	if (n->fabric.node)
+		node_stats(n->fabric.node, &s);
+	window_host_stats(n->fabric.host, &w);
+	metrics_family(f, "causeway_connections", METRICS_COUNTER, NULL,
+	               "Connections of other nodes that were accepted");
+	metrics_value(f, "causeway_connections_total", NULL, s.accepted);
+	metrics_family(f, "causeway_connections_refused", METRICS_COUNTER, NULL,
+	               "Connections of other nodes that were turned away");
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "authentication"), s.refused_auth);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "full"), s.refused_full);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "stale"), s.refused_stale);
+	metrics_value(f, "causeway_connections_refused_total",
+	              LABELS("why", "timeout"), s.timed_out);
+	metrics_family(f, "causeway_requests_refused", METRICS_COUNTER, NULL,
+	               "Requests of other nodes that were refused");
+	metrics_value(f, "causeway_requests_refused_total", NULL, w.n_refused);
+	metrics_family(f, "causeway_keys_guessed", METRICS_COUNTER, NULL,
+	               "Of these, with keys that nobody has");
+	metrics_value(f, "causeway_keys_guessed_total", NULL, w.n_guesses);
+}
+
 struct key_page {
 	FILE *f;
 	const struct counter *counter;
@@ -291,6 +321,7 @@ static void put_fabric(struct daemon *n, void *arg)
 		put_peers(n, arg);
 		put_links(n, arg);
 	}
+	put_refused(n, arg);
 	for (size_t i = 0; i < ARRAY_LEN(key_counters); i++) {
 		p.counter = &key_counters[i];
 		p.total = total;

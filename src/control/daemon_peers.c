@@ -5,8 +5,8 @@
 #include "base/base.h"
 #include "control/describe.h"
 #include "fabric/node.h"
+#include "fabric/verbs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,31 +72,25 @@ static const char *scheme_name(enum fabric_scheme scheme)
 	return "sim";
 }
 
-/* A device that libibverbs could open, whatever it is worth. */
-static bool has_rdma(void)
+/* What keeps this pair from RDMA, into `why`; "" if nothing does. */
+static void explain_verbs(const struct session_link_info *links, unsigned n,
+                          char why[512])
 {
-	DIR *dir = opendir("/sys/class/infiniband");
-	struct dirent *d;
-	bool found = false;
+	struct err e = { 0 };
 
-	while (dir && !found && (d = readdir(dir)) != NULL)
-		found = d->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* What keeps this pair from RDMA; "" if nothing does. */
-static const char *why_not_verbs(const struct session_link_info *links,
-                                 unsigned n)
-{
+	why[0] = '\0';
 	for (unsigned i = 0; i < n; i++)
-		if (links[i].address.scheme == FABRIC_VERBS)
-			return links[i].state == SESSION_LINK_UP
-			               ? ""
-			               : "verbs: its link is down";
-	return has_rdma() ? "verbs: the node has no verbs: address here"
-	                  : "verbs: no RDMA device on this machine";
+		if (links[i].address.scheme == FABRIC_VERBS) {
+			if (links[i].state != SESSION_LINK_UP)
+				snprintf(why, 512, "verbs: its link is down");
+			return;
+		}
+	if (verbs_available(&e))
+		snprintf(why, 512, "verbs: %s", e.text);
+	else
+		snprintf(why, 512,
+		         "verbs: the node has no verbs: address here; give it "
+		         "one with 'causeway node add'");
 }
 
 static struct json_object *link_json(const struct session_link_info *l)
@@ -122,7 +116,7 @@ static void add_links(struct json_object *o, const struct session *s)
 	struct session_link_info links[SESSION_LINKS];
 	unsigned n = session_links(s, links), seen = 0;
 	struct json_object *list = json_object_new_array();
-	char used[64] = "";
+	char used[64] = "", no_verbs[512];
 	const char *why = "";
 
 	for (unsigned i = 0; i < n; i++) {
@@ -142,8 +136,9 @@ static void add_links(struct json_object *o, const struct session *s)
 	describe_string(o, "transport", used);
 	if (session_state(s) != SESSION_UP && *why)
 		describe_string(o, "why", why);
-	if (session_state(s) == SESSION_UP && *why_not_verbs(links, n))
-		describe_string(o, "why_not_better", why_not_verbs(links, n));
+	explain_verbs(links, n, no_verbs);
+	if (session_state(s) == SESSION_UP && *no_verbs)
+		describe_string(o, "why_not_better", no_verbs);
 }
 
 static void add_served(struct json_object *o, const struct fabric_peer *p)

@@ -95,13 +95,17 @@ struct daemon_subnet {
 struct daemon_fabric {
 	uint8_t id[STATE_ID];
 	uint64_t boot;
-	struct list peers; /* struct state_peer */
-	struct list
-		windows; /* struct state_window; live: struct daemon_window */
+	struct list peers;   /* struct state_peer */
+	struct list windows; /* struct state_window; live: it is served */
 	struct auth_key key;
 	bool has_key;
-	struct window_host *host; /* on data[0], as the next */
-	struct node *node;        /* fabric/node.h */
+	/* on data[0] */
+	struct window_host *host;
+	struct node *node; /* NULL: talks to nobody */
+	struct transport *transports[3];
+	unsigned n_transports;
+	struct transport *tls;   /* of these; or NULL */
+	struct transport *verbs; /* the same */
 };
 
 struct daemon {

@@ -27,11 +27,21 @@ static uint64_t now_s(void)
 
 /* -- on the fabric's reactor ----------------------------------------------- */
 
+/* 0 means no end, so one that is just over has a millisecond left. */
+static uint64_t left_ms(const struct state_grant *g)
+{
+	uint64_t now = now_s();
+
+	if (!g->expires_s)
+		return 0;
+	return g->expires_s > now ? (g->expires_s - now) * 1000 : 1;
+}
+
 static int allow(struct daemon *n, const struct state_window *w,
                  const struct state_grant *g, struct err *e)
 {
 	const struct window_limits limits = {
-		.lease_ms = g->expires_s ? (g->expires_s - now_s()) * 1000 : 0,
+		.lease_ms = left_ms(g),
 		.bytes_per_s = g->bytes_per_s,
 		.ops_per_s = g->ops_per_s,
 	};

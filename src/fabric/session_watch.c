@@ -189,6 +189,12 @@ static void note_heard(struct session *s, uint64_t now)
 		s->heard_ns = now;
 }
 
+/* What was heard after the tick was due is no more than new. */
+static uint64_t later(uint64_t when, uint64_t by, uint64_t now)
+{
+	return when + by < now ? when + by : now;
+}
+
 /* The reactor was late: what looks like silence may wait to be read. */
 static void forgive(struct session *s, uint64_t now)
 {
@@ -198,8 +204,8 @@ static void forgive(struct session *s, uint64_t now)
 	if (now - s->tick_due_ns < tick_ns(s) || s->tick_due_ns > now)
 		return;
 	while ((l = session_lane_up(s, &at)))
-		l->moved_ns += now - s->tick_due_ns;
-	s->heard_ns += now - s->tick_due_ns;
+		l->moved_ns = later(l->moved_ns, now - s->tick_due_ns, now);
+	s->heard_ns = later(s->heard_ns, now - s->tick_due_ns, now);
 }
 
 static uint64_t next_tick(struct session *s, uint64_t now)

@@ -119,7 +119,7 @@ static void start_part(struct store *s, struct block_request *q,
 	p->row = &s->row[at / STORE_EXTENT];
 	p->index = (uint32_t)(at % STORE_EXTENT / CHUNK_BYTES);
 	n = iov_slice(q->iov, q->iov_count, offset, length, p->iov,
-	                    RAID_IOV_IN);
+	              RAID_IOV_IN);
 	p->op.kind = q->op == BLOCK_READ ? RAID_READ : RAID_WRITE;
 	p->op.flags = 0;
 	p->op.offset = (uint32_t)(at % CHUNK_BYTES);
@@ -241,8 +241,8 @@ static void make_rows(struct store *s, unsigned copies)
 		left[i] = (uint32_t)(s->donor[i]->size / STORE_EXTENT);
 		most += left[i];
 	}
-	s->row = calloc(most ? most : 1, sizeof(*s->row));
-	while (s->row) {
+	s->row = calloc(most, sizeof(*s->row));
+	while (s->row && s->n_rows < most) {
 		struct handoff_row *row = &s->row[s->n_rows];
 
 		*row = (struct handoff_row){

@@ -6,15 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-void guard_init(struct guard *g, const char *node,
+void guard_init(struct guard *g, enum guard_kind kind, const char *node,
                 const struct fabric_key *process, uint64_t now_ns)
 {
-	*g = (struct guard){ 0 };
+	static const struct {
+		unsigned at_once, per_s;
+	} limits[] = {
+		[GUARD_PROCESS] = { 256, 2 },
+		[GUARD_NODE] = { 256, 16 },
+		[GUARD_QUESTIONS] = { 1024, 64 },
+	};
+
+	*g = (struct guard){ .is_node = !process };
 	snprintf(g->who.node, sizeof(g->who.node), "%s", node);
-	g->is_node = !process;
 	if (process)
 		g->who.process = *process;
-	bucket_init(&g->guesses, GUARD_GUESSES_PER_S, GUARD_GUESSES, now_ns);
+	bucket_init(&g->guesses, limits[kind].per_s, limits[kind].at_once,
+	            now_ns);
 }
 
 bool guard_may_try(struct guard *g, uint64_t now_ns)

@@ -5,19 +5,24 @@
  * Concept.  Each peer and each process of this node has a guard: it knows who
  * is asking and how often it was wrong.  A key that nobody has and a key that
  * is somebody else's are the same to the asker, FABRIC_BAD_KEY, and both are
- * guesses.  After GUARD_GUESSES of these everything is refused with
- * FABRIC_BUSY before the key is looked at, but for GUARD_GUESSES_PER_S tries a
- * second: guessing 128 bits is hopeless anyway, and so it is cheap for us too
- * and shows in a counter.  An honest asker never comes here: keys that died
- * are remembered (window/grant.h) and are no guesses.
+ * guesses.  After some of these everything is refused with FABRIC_BUSY before
+ * the key is looked at, but for some tries a second: guessing 128 bits is
+ * hopeless anyway, and so it is cheap for us too and shows in a counter.  An
+ * honest asker never comes here: keys that died are remembered
+ * (window/grant.h) and are no guesses.
+ *
+ *                      at once   a second
+ *      a process           256          2
+ *      a node              256         16   its operations
+ *      its questions      1024         64   for windows, which its processes
+ *                                           can make it ask
  */
 #ifndef WINDOW_GUARD_H
 #define WINDOW_GUARD_H
 
 #include "window/grant.h"
 
-#define GUARD_GUESSES 256u
-#define GUARD_GUESSES_PER_S 16u
+enum guard_kind { GUARD_PROCESS, GUARD_NODE, GUARD_QUESTIONS };
 
 struct guard {
 	struct grant_holder who;
@@ -30,7 +35,7 @@ struct guard {
 
 /* `process` NULL: a node.  That it is the right process of the node was found
  * out when it asked for the window (window/lookup.h). */
-void guard_init(struct guard *g, const char *node,
+void guard_init(struct guard *g, enum guard_kind kind, const char *node,
                 const struct fabric_key *process, uint64_t now_ns);
 
 /* The asker's grant, dead or alive.  @return FABRIC_OK, _BAD_KEY, _BUSY. */

@@ -32,6 +32,7 @@ static struct host_peer *peer_of(struct window_host *host,
 {
 	struct host_peer *p = node_peer_data(from);
 	const char *node = node_peer_name(from);
+	uint64_t now = reactor_now_ns(host->reactor);
 
 	if (p)
 		return p;
@@ -40,8 +41,8 @@ static struct host_peer *peer_of(struct window_host *host,
 		p = calloc(1, sizeof(*p));
 		if (!p)
 			return NULL;
-		guard_init(&p->guard, node, NULL,
-		           reactor_now_ns(host->reactor));
+		guard_init(&p->guard, GUARD_NODE, node, NULL, now);
+		guard_init(&p->questions, GUARD_QUESTIONS, node, NULL, now);
 		list_append(&host->peers, &p->link);
 		host->n_peers++;
 	}
@@ -289,7 +290,7 @@ static enum fabric_status host_received(void *ctx, struct fabric_peer *from,
 	}
 	if (!p)
 		return FABRIC_BUSY;
-	host_answer(host, &p->guard, &m, &answer, &g);
+	host_answer(host, &p->questions, &m, &answer, &g);
 	if (g && m.what == LOOKUP_SYNC)
 		sent = start_sync(host, p->guard.who.node, g, &answer);
 	else
@@ -327,7 +328,7 @@ int window_host_create(const struct window_host_opts *opts,
 	list_init(&host->processes);
 	list_init(&host->ending);
 	list_init(&host->openings);
-	guard_init(&host->guard, host->node, NULL,
+	guard_init(&host->guard, GUARD_NODE, host->node, NULL,
 	           reactor_now_ns(host->reactor));
 	grant_owner_init(&host->self, "", 0);
 	loopback_init(&host->loop, host->reactor, &host->grants, &host->guard);
@@ -403,6 +404,7 @@ void window_host_stop(struct window_host *host, void (*stopped)(void *ctx),
 	listener_close(&host->listener);
 	process_end_all(host);
 	host_end_openings(host);
+	lookup_end_all(&host->lookup, -ECANCELED);
 	host->n_busy++;
 	loopback_close(&host->loop, loop_emptied);
 }
@@ -434,8 +436,8 @@ void window_host_stats(const struct window_host *host, struct window_stats *out)
 		const struct host_peer *p =
 			list_entry(link, struct host_peer, link);
 
-		out->n_refused += p->guard.n_refused;
-		out->n_guesses += p->guard.n_guesses;
-		out->n_unheard += p->guard.n_unheard;
+		out->n_refused += p->guard.n_refused + p->questions.n_refused;
+		out->n_guesses += p->guard.n_guesses + p->questions.n_guesses;
+		out->n_unheard += p->guard.n_unheard + p->questions.n_unheard;
 	}
 }

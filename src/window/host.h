@@ -21,6 +21,7 @@
 struct host_peer {
 	struct list link;
 	struct guard guard;
+	struct guard questions;
 };
 
 struct named {

@@ -146,6 +146,21 @@ void lookup_cancel(struct lookup_question *q)
 	forget(q);
 }
 
+void lookup_end_all(struct lookup *l, int err)
+{
+	struct list all;
+
+	list_init(&all);
+	list_splice(&all, &l->questions);
+	while (!list_empty(&all)) {
+		struct list *link = list_pop(&all);
+
+		/* Those that a session still has go when it is done. */
+		list_append(&l->questions, link);
+		end(list_entry(link, struct lookup_question, link), err, NULL);
+	}
+}
+
 void lookup_answered(struct lookup *l, const char *node,
                      const struct lookup_message *answer)
 {

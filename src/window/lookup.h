@@ -56,6 +56,8 @@ struct lookup_question *lookup_ask(struct lookup *l, struct session *session,
 
 /* done() will not be called. */
 void lookup_cancel(struct lookup_question *q);
+/* All that are open are answered with `err`, inside. */
+void lookup_end_all(struct lookup *l, int err);
 
 /* A message from `node`, that is an answer. */
 void lookup_answered(struct lookup *l, const char *node,

@@ -120,7 +120,8 @@ void lookup_encode(const struct lookup_message *m, struct lookup_wire *out)
 		.service = le32_put(LOOKUP_SERVICE),
 		.type = le32_put(m->type),
 		.id = le64_put(m->id),
-		.what = le32_put(m->type == LOOKUP_ASK ? m->what : m->status),
+		.what = le32_put(m->type == LOOKUP_ASK ? (uint32_t)m->what
+		                                       : (uint32_t)m->status),
 		.rights = le32_put(m->rights),
 		.length = le64_put(m->length),
 		.lease_ms = le64_put(m->lease_ms),

@@ -220,7 +220,8 @@ static struct process *process_new(struct window_host *host, int *err)
 	if (!p)
 		return NULL;
 	p->host = host;
-	guard_init(&p->guard, host->node, &id, reactor_now_ns(host->reactor));
+	guard_init(&p->guard, GUARD_PROCESS, host->node, &id,
+	           reactor_now_ns(host->reactor));
 	loopback_init(&p->loop, host->reactor, &host->grants, &p->guard);
 	list_init(&p->regions);
 	list_init(&p->queues);

@@ -50,8 +50,9 @@ struct import {
 	struct fabric_key key;
 	uint64_t length;
 	unsigned rights;
-	unsigned n_opened; /* times; it may be opened twice */
-	unsigned n_users;  /* operations, and 1 while it is open */
+	enum fabric_status ended; /* what its key died of; FABRIC_OK */
+	unsigned n_opened;        /* times; it may be opened twice */
+	unsigned n_users;         /* operations, and 1 while it is open */
 };
 
 struct process {

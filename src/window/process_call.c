@@ -339,6 +339,7 @@ static int add_import(struct process *p, const char *node,
 		p->n_imports++;
 	}
 	i->own = !strcmp(node, p->host->node);
+	i->ended = FABRIC_OK;
 	i->length = answer->length;
 	i->rights |= answer->rights;
 	i->n_opened++;
@@ -377,6 +378,8 @@ static void answered(void *ctx, int err, const struct lookup_message *answer)
 	struct process *p = ctx;
 
 	p->question = NULL;
+	if (err == -EBADF || err == -ENOENT || err == -EACCES)
+		guard_was_wrong(&p->guard);
 	opened(p, (enum bridge_type)p->question_type, p->question_node, err,
 	       answer);
 }

@@ -91,6 +91,15 @@ static void release(struct queue_slot *s)
 	s->queue = NULL;
 }
 
+/* The key is no good any more: nobody needs to be asked again, who might take
+ * it for guessing. */
+static void judge_import(struct import *import, enum fabric_status status)
+{
+	if (status == FABRIC_BAD_KEY || status == FABRIC_REVOKED ||
+	    status == FABRIC_EXPIRED || status == FABRIC_PEER_LOST)
+		import->ended = status;
+}
+
 static void charge_local(struct queue_slot *s, enum fabric_status status)
 {
 	if (s->local && status == FABRIC_OK)
@@ -120,6 +129,8 @@ static void op_done(struct fabric_op *op, enum fabric_status status)
 
 	q->n_outstanding--;
 	charge_local(s, status);
+	if (!at_local)
+		judge_import(s->import, status);
 	error.culprit = at_local ? QUEUE_AT_LOCAL : QUEUE_AT_REMOTE;
 	memcpy(error.key, at_local ? s->local_key.byte : op->key.byte,
 	       sizeof(error.key));
@@ -192,6 +203,8 @@ static enum fabric_status check_remote(struct queue *q, struct queue_slot *s,
 		guard_was_wrong(&p->guard);
 		return FABRIC_BAD_KEY;
 	}
+	if (import->ended != FABRIC_OK)
+		return import->ended;
 	if (!(import->rights & opcodes[c->opcode].remote))
 		return FABRIC_DENIED;
 	if (s->op.length > import->length ||
@@ -355,7 +368,8 @@ static void woken(struct poller *poller)
 	__atomic_store_n(&q->shared->sleeping, 0, __ATOMIC_RELAXED);
 }
 
-/* The poller does the work; this only ended the sleep. */
+/* The poller does the work; this only ended the sleep.  A process that closed
+ * its end could not be woken, nor wake. */
 static void rung(struct watch *w, uint32_t events)
 {
 	struct queue *q = container_of(w, struct queue, bell);
@@ -363,7 +377,7 @@ static void rung(struct watch *w, uint32_t events)
 
 	(void)events;
 	if (recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
-		watch_modify(q->process->host->reactor, w, 0);
+		queue_close(q);
 }
 
 /* -- life ------------------------------------------------------------------ */

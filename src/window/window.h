@@ -30,9 +30,9 @@
  *       never under way while other code runs on the reactor;
  *   W3  a key is checked (holder, state, lease, rights, range) before each
  *       piece of at most FABRIC_PIECE bytes;
- *   W4  after WINDOW_GUESSES wrong keys a node's requests are refused without
- *       a look at their keys, but for WINDOW_GUESSES_PER_S a second; the same
- *       holds for a process, and for windows that are asked for by name;
+ *   W4  after some wrong keys or names the requests of a node or process are
+ *       refused without a look at what they name, but for a few a second
+ *       (window/guard.h);
  *   W5  an operation is charged to its key's quota when it ends, so a single
  *       one may be larger than the quota and those after it wait.
  */
@@ -51,8 +51,6 @@
 #define WINDOW_ALLOWED_MAX 256u     /* nodes on one access list */
 #define WINDOW_KEYS_MAX (1u << 20)  /* keys of a node */
 #define WINDOW_PROCESSES_MAX 1024u  /* connections of processes */
-#define WINDOW_GUESSES 256u         /* wrong keys at once, W4 */
-#define WINDOW_GUESSES_PER_S 16u    /* and after that */
 #define WINDOW_ASK_TIMEOUT_MS 5000u /* of window_open() */
 
 struct node;

@@ -70,6 +70,15 @@ hosts() {
 	done
 }
 
+# shape NAME MBIT: what it sends on each network, so that copies take a while.
+shape() {
+	local i
+	for i in 0 1; do
+		ip netns exec "$(space "$1")" tc qdisc replace dev "net$i" root \
+			tbf rate "$2mbit" burst 256k latency 20ms
+	done
+}
+
 link_down() { # NAME NETWORK
 	ip -n "$(space "$1")" link set "net$2" down
 }

@@ -26,7 +26,7 @@ far() {
 	on alpha run "$@" 2>>"$work/run.log"
 }
 
-far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads ||
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 30000 ||
 	fail "two donors"
 grep -q 'pages left' "$work/run.log" || fail "nothing left"
 for name in beta gamma; do
@@ -50,7 +50,7 @@ far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" same ||
 wait $other || fail "beta as a borrower"
 
 # The daemon of the borrower is killed and comes back.
-far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads &
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 30000 &
 program=$!
 sleep 1
 end_node alpha KILL
@@ -61,17 +61,18 @@ wait $program || fail "the daemon's death reached the program"
 for name in beta gamma; do
 	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
 done
-far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads &
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 30000 &
 program=$!
 sleep 1
 end_node gamma KILL
 wait $program || fail "a donor's death reached the program"
 grep -q 'donor gamma/far fails' "$work/run.log" || fail "nobody was told"
 
-# One copy: that program ends, and it is said why.
+# One copy, when much is away: that program ends, and it is said why.
+written=$(on alpha --json node show beta | jq .bytes_written)
 far --local 16M --donor beta/far --copies 1 -- "$tests/far_hammer" threads &
 program=$!
-sleep 1
+wait_for 60 has_written alpha beta $((written + (64 << 20))) || fail "no writes"
 end_node beta KILL
 began=$SECONDS
 code=0

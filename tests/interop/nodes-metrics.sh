@@ -58,6 +58,8 @@ is 1048576 alpha causeway_peer_read_bytes_total peer=beta
 is 1 alpha causeway_peer_up peer=beta
 is 2 alpha causeway_link_up peer=beta
 is 4194304 beta causeway_window_written_bytes_total window=spare,peer=alpha
+[ "$(value beta causeway_connections_total "")" -ge 6 ]
+is 0 beta causeway_connections_refused_total why=authentication
 is 1 alpha causeway_pool_online pool=tank
 is $((32 << 20)) alpha causeway_volume_size_bytes volume=v
 [ "$(value alpha causeway_export_request_seconds_count op=write)" -gt 0 ]

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two bridges joined by loopback TCP, processes at both: what holds within a
- * node holds across, with the roles either way (shows M15 where a case runs
- * for both).
+ * node holds across.  With the argument "turned" the roles are the other way
+ * round: the second host's processes reach the first's (shows M15).
  */
 #include "../test.h"
 #include "../window/rig_bridge.h"
@@ -28,6 +28,17 @@
 #define BYTES (1u << 20)
 
 static struct rig_bridge a, b;
+static bool turned; /* the roles */
+
+static struct rig_bridge *near_side(void)
+{
+	return turned ? &b : &a;
+}
+
+static struct rig_bridge *far_side(void)
+{
+	return turned ? &a : &b;
+}
 
 /* A process of one node with a window on memory of one of the other. */
 struct pair {
@@ -52,12 +63,11 @@ static void grant(struct pair *p, struct causeway_grant_options o)
 		causeway_grant(p->far, &all, 1, &o, &p->far_key, p->text), 0);
 }
 
-static void open_pair(struct pair *p, bool swapped, size_t bytes,
-                      unsigned depth)
+static void open_pair(struct pair *p, size_t bytes, unsigned depth)
 {
 	memset(p, 0, sizeof(*p));
-	assert_int_equal(causeway_open(swapped ? b.path : a.path, &p->near), 0);
-	assert_int_equal(causeway_open(swapped ? a.path : b.path, &p->far), 0);
+	assert_int_equal(causeway_open(near_side()->path, &p->near), 0);
+	assert_int_equal(causeway_open(far_side()->path, &p->far), 0);
 	assert_int_equal(
 		causeway_region_create(p->near, bytes, ALL, &p->near_memory),
 		0);
@@ -121,7 +131,7 @@ static bool all_are(const void *memory, size_t n, uint8_t value)
 }
 
 /* shows M1, M3, M6, M7, M12, M15 */
-static void moved(bool swapped)
+static void bytes_move(void **state)
 {
 	static const struct {
 		uint64_t length, near, far;
@@ -139,7 +149,8 @@ static void moved(bool swapped)
 	struct pair p;
 	uint8_t *near, *far;
 
-	open_pair(&p, swapped, (64 << 20) + 4096, 2);
+	(void)state;
+	open_pair(&p, (64 << 20) + 4096, 2);
 	near = causeway_region_data(p.near_memory);
 	far = causeway_region_data(p.far_memory);
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
@@ -165,15 +176,8 @@ static void moved(bool swapped)
 	close_pair(&p);
 }
 
-static void bytes_move(void **state)
-{
-	(void)state;
-	moved(false);
-	moved(true);
-}
-
 /* shows M8, M9, M10, M15: the far owner refuses on its own account */
-static void refused(bool swapped)
+static void far_side_refuses(void **state)
 {
 	static const struct {
 		enum causeway_opcode opcode;
@@ -190,12 +194,13 @@ static void refused(bool swapped)
 		{ CAUSEWAY_OP_READ, RW, UINT64_MAX, 2, CAUSEWAY_RANGE },
 	};
 
+	(void)state;
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		struct causeway_error_record e;
 		struct pair p;
 		bool ok = rows[i].status == CAUSEWAY_OK;
 
-		open_pair(&p, swapped, BYTES, 2);
+		open_pair(&p, BYTES, 2);
 		causeway_window_close(p.window);
 		grant(&p, (struct causeway_grant_options){
 				  .rights = rows[i].rights });
@@ -218,13 +223,6 @@ static void refused(bool swapped)
 	}
 }
 
-static void far_side_refuses(void **state)
-{
-	(void)state;
-	refused(false);
-	refused(true);
-}
-
 /* shows M4: another process of the right node, with all that P1 has */
 static void stolen(void **state)
 {
@@ -233,12 +231,12 @@ static void stolen(void **state)
 	struct pair p;
 
 	(void)state;
-	open_pair(&p, false, 4096, 2);
-	assert_int_equal(causeway_open(a.path, &thief), 0);
+	open_pair(&p, 4096, 2);
+	assert_int_equal(causeway_open(near_side()->path, &thief), 0);
 	assert_int_equal(causeway_import(thief, p.text, &w), -EACCES);
 	causeway_close(thief);
 	/* And one of the owner's own node. */
-	assert_int_equal(causeway_open(b.path, &thief), 0);
+	assert_int_equal(causeway_open(far_side()->path, &thief), 0);
 	assert_int_equal(causeway_import(thief, p.text, &w), -EACCES);
 	causeway_close(thief);
 	assert_int_equal(run(&p, CAUSEWAY_OP_READ, 0, 64), CAUSEWAY_OK);
@@ -251,14 +249,16 @@ static void unreachable(void **state)
 	struct causeway *c;
 
 	(void)state;
-	assert_int_equal(causeway_open(a.path, &c), 0);
+	assert_int_equal(causeway_open(near_side()->path, &c), 0);
 	assert_int_equal(causeway_import(c,
 	                                 "cw1:nowhere/"
 	                                 "0123456789abcdef0123456789abcdef",
 	                                 &w),
 	                 -EHOSTUNREACH);
 	assert_int_equal(causeway_import(c, "cw1:b/0123", &w), -EINVAL);
-	assert_int_equal(causeway_window_open(c, "b/none", 0, &w), -ENOENT);
+	assert_int_equal(
+		causeway_window_open(c, turned ? "a/none" : "b/none", 0, &w),
+		-ENOENT);
 	causeway_close(c);
 }
 
@@ -270,7 +270,7 @@ static void atomics(void **state)
 	struct pair p;
 
 	(void)state;
-	open_pair(&p, false, 4096, 256);
+	open_pair(&p, 4096, 256);
 	word = causeway_region_data(p.far_memory);
 	for (unsigned i = 0; i < 256; i++)
 		assert_true(causeway_fetch_and_add(p.queue, i, p.window, 8,
@@ -295,7 +295,7 @@ static void bit_after_data(void **state)
 	struct pair p;
 
 	(void)state;
-	open_pair(&p, false, depth * 4096, depth);
+	open_pair(&p, depth * 4096, depth);
 	near = causeway_region_data(p.near_memory);
 	far = causeway_region_data(p.far_memory);
 	for (uint64_t round = 1; round <= rounds; round++) {
@@ -331,7 +331,7 @@ static void revoke_races(void **state)
 	struct pair p;
 
 	(void)state;
-	open_pair(&p, false, BYTES, 4);
+	open_pair(&p, BYTES, 4);
 	far = causeway_region_data(p.far_memory);
 	for (unsigned n = 0; n < races; n++) {
 		unsigned n_ok = 0;
@@ -372,7 +372,7 @@ static void local_revoke(void **state)
 	struct pair p;
 
 	(void)state;
-	open_pair(&p, false, BYTES, 4);
+	open_pair(&p, BYTES, 4);
 	near = causeway_region_data(p.near_memory);
 	for (unsigned n = 0; n < 300; n++) {
 		const struct causeway_range all = {
@@ -415,7 +415,7 @@ static void leases_and_quotas(void **state)
 	uint32_t status;
 
 	(void)state;
-	open_pair(&p, false, BYTES, 2);
+	open_pair(&p, BYTES, 2);
 	causeway_window_close(p.window);
 	grant(&p,
 	      (struct causeway_grant_options){ .rights = RW, .lease_ms = 300 });
@@ -536,7 +536,7 @@ static void slow_link(void **state)
 {
 	struct rig_bridge far;
 	struct causeway_completion c[64];
-	struct rig_bridge before = b;
+	struct rig_bridge before = *far_side();
 	uint64_t began, submitted, slowest = 0;
 	unsigned n = 0, n_outstanding;
 	struct relay relay;
@@ -545,9 +545,10 @@ static void slow_link(void **state)
 	(void)state;
 	rig_bridge_start(&far, "far");
 	rig_bridge_network(&far, 3);
-	rig_bridge_introduce(&a, &far, relay_start(&relay, far.port, 20));
-	b = far; /* whom open_pair() asks */
-	open_pair(&p, false, BYTES, 1024);
+	rig_bridge_introduce(near_side(), &far,
+	                     relay_start(&relay, far.port, 20));
+	*far_side() = far; /* whom open_pair() asks */
+	open_pair(&p, BYTES, 1024);
 	began = clock_now_ns();
 	for (unsigned i = 0; i < 1024; i++) {
 		uint64_t start = clock_now_ns(), took;
@@ -575,7 +576,7 @@ static void slow_link(void **state)
 	              (unsigned long long)(clock_now_ns() - began) / 1000);
 	assert_true(n_outstanding > 512);
 	close_pair(&p);
-	b = before;
+	*far_side() = before;
 	rig_bridge_stop(&far);
 	relay_stop(&relay);
 }
@@ -592,7 +593,7 @@ static void owner_dies(void **state)
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(causeway_open(a.path, &near), 0);
+	assert_int_equal(causeway_open(near_side()->path, &near), 0);
 	o.node = causeway_node(near);
 	causeway_identity(near, &o.process);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
@@ -600,7 +601,7 @@ static void owner_dies(void **state)
 	if (pid == 0) {
 		struct causeway_range all = { .length = 4096 };
 
-		if (causeway_open(b.path, &p.far) ||
+		if (causeway_open(far_side()->path, &p.far) ||
 		    causeway_region_create(p.far, 4096, RW, &p.far_memory))
 			_exit(1);
 		all.key = *causeway_region_key(p.far_memory);
@@ -625,6 +626,22 @@ static void owner_dies(void **state)
 	causeway_close(near);
 }
 
+/* The node that was called knows the caller when that has joined. */
+static void wait_until_known(struct rig_bridge *at, const char *name)
+{
+	struct causeway_window *w;
+	struct causeway *c;
+	int err;
+
+	assert_int_equal(causeway_open(at->path, &c), 0);
+	do {
+		usleep(1000);
+		err = causeway_window_open(c, name, 0, &w);
+	} while (err == -EHOSTUNREACH);
+	assert_int_equal(err, -ENOENT);
+	causeway_close(c);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -634,6 +651,8 @@ static int setup(void **state)
 	rig_bridge_network(&a, 1);
 	rig_bridge_network(&b, 2);
 	rig_bridge_introduce(&a, &b, b.port);
+	wait_until_known(&a, "b/none");
+	wait_until_known(&b, "a/none");
 	return 0;
 }
 
@@ -645,7 +664,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_move),
@@ -661,5 +680,6 @@ int main(void)
 		cmocka_unit_test(owner_dies),
 	};
 
+	turned = argc > 1 && strcmp(argv[1], "turned") == 0;
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -307,31 +307,42 @@ static void test_all_silent(void **state)
 /* For too long: the operations end, and later ones at once. */
 static void test_silent_for_ever(void **state)
 {
-	struct world_op o, later;
-	uint64_t data = 1;
+	enum { N = 8 };
+	static struct world_op o[N];
+	static uint64_t data[N];
+	struct world_op later;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++)
 		world_link(&w, 1, i)->held[SIM_OUT] = true;
-	world_op_init(&w, &o, FABRIC_WRITE, FABRIC_BULK, 0, &data, 8);
-	session_submit(s, &o.op);
-	assert_true(world_wait(&w, &o.done, 1, 5600));
-	assert_int_equal(o.status, FABRIC_TIMED_OUT);
+	for (unsigned i = 0; i < N; i++) {
+		data[i] = 1;
+		world_op_init(&w, &o[i], FABRIC_WRITE, FABRIC_BULK, 8 * i,
+		              &data[i], 8);
+		session_submit(s, &o[i].op);
+	}
+	assert_true(world_wait(&w, &o[N - 1].done, 1, 5600));
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(o[i].status, FABRIC_TIMED_OUT);
 	assert_int_equal(session_state(s), SESSION_LOST);
 	assert_int_equal(w.nodes[0].service.downs, 1);
-	world_op_init(&w, &later, FABRIC_WRITE, FABRIC_BULK, 8, &data, 8);
+	world_op_init(&w, &later, FABRIC_WRITE, FABRIC_BULK, 8, &data[0], 8);
 	assert_int_equal(world_run(&w, s, &later, 1), FABRIC_PEER_LOST);
 
-	/* O2: what was given up does not come after what follows it. */
-	for (unsigned i = 0; i < 2; i++)
-		world_link(&w, 1, i)->held[SIM_OUT] = false;
+	/* O2: what was given up does not come after what follows it: one link
+	 * is back, the other still holds its bytes. */
+	world_link(&w, 1, 1)->held[SIM_OUT] = false;
 	assert_true(world_wait_state(&w, beta, SESSION_UP, 3000));
 	assert_int_equal(w.nodes[0].service.ups, 2);
-	data = 2;
-	world_op_init(&w, &later, FABRIC_WRITE, FABRIC_BULK, 0, &data, 8);
-	assert_int_equal(world_run(&w, s, &later, 100), FABRIC_OK);
+	for (unsigned i = 0; i < N; i++) {
+		data[i] = 2;
+		o[i].done = 0;
+		assert_int_equal(world_run(&w, s, &o[i], 100), FABRIC_OK);
+	}
+	world_link(&w, 1, 0)->held[SIM_OUT] = false;
 	world_pass(&w, 3000000);
-	assert_int_equal(*(uint64_t *)w.nodes[1].memory, 2);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(((uint64_t *)w.nodes[1].memory)[i], 2);
 }
 
 /* The peer's process is killed: seen at once; and a new one is another. */

@@ -109,7 +109,7 @@ static int setup(void **state)
 					      .range = &range },
 	                              &grant),
 	                 0);
-	guard_init(&guard, "me", NULL, 0);
+	guard_init(&guard, GUARD_NODE, "me", NULL, 0);
 	loopback_init(&loop, reactor, &table, &guard);
 	n_ended = 0;
 	emptied = false;
