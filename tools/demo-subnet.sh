@@ -23,41 +23,46 @@ say() {
 		'BEGIN { printf "%.2f", b - a }')" "$*"
 }
 
-# What is lost for which reason.
-lost() { # REASON...
-	local sum=0 n
-	for reason; do
-		n=$(fabric flows | sed -n "s/^$reason //p")
-		sum=$((sum + n))
-	done
-	echo $sum
+# count NAME...: the sum of these counters of packets.
+count() {
+	fabric flows | awk -v "names=$*" '
+		BEGIN { split(names, n); for (i in n) wanted[n[i]] = 1 }
+		$1 in wanted { sum += $2 }
+		END { print sum + 0 }'
 }
 
 reasons=(lost_link lost_no_route lost_group lost_stalled lost_hops lost_refused)
 
-# Packets move all the time: 20 ticks, a moment for everybody else, 20 ticks.
+# The lines of standard input, then packets move all the time: 20 ticks, a
+# moment for everybody else, 20 ticks.
 traffic() {
-	python3 - "$work/control" <<'PY'
+	exec python3 -c '
 import json, socket, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-while True:
-    s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "fabric.console",
-                          "params": {"line": "run 20"}}).encode())
-    if not s.recv(4096):
-        break
+def say(line):
+    s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1,
+                          "method": "fabric.console",
+                          "params": {"line": line}}).encode())
+    answer = s.recv(4096)
+    if b"error" in answer:
+        sys.exit(answer)
+    return answer
+for line in sys.stdin:
+    say(line.strip())
+while say("run 20"):
     time.sleep(0.002)
-PY
+' "$work/control"
 }
 
 # every_flow_goes_on: and nothing is lost while it is looked at.
 every_flow_goes_on() {
 	local before after silent
-	before=$(lost "${reasons[@]}")
+	before=$(count "${reasons[@]}")
 	fabric each >"$work/each.1"
 	sleep 0.5
 	fabric each >"$work/each.2"
-	after=$(lost "${reasons[@]}")
+	after=$(count "${reasons[@]}")
 	silent=$(join -j 1 <(cut -d' ' -f1,5 "$work/each.1" | sort) \
 		<(cut -d' ' -f1,5 "$work/each.2" | sort) |
 		awk '$3 <= $2' | wc -l)
@@ -67,13 +72,14 @@ every_flow_goes_on() {
 		fail "$((after - before)) packets are lost in a mended fabric"
 }
 
-# after MANAGER LINKS WHAT: when that manager has mended it.
+# mended MANAGER LINKS WHAT: once that manager has done so.
 mended() {
 	wait_for 20 has_links "$1" "$2" || fail "$1 does not see $2 links: $(
 		sm "$1" .links)"
 	every_flow_goes_on
-	say "$3: 100 of 100 flows go on; lost so far $(lost lost_link) in" \
-		"flight, $(lost "${reasons[@]:1}") until it was mended"
+	say "$3: 100 of 100 flows go on; lost so far $(count lost_link) in" \
+		"flight, $(count "${reasons[@]:1}") until it was mended;" \
+		"$(count reordered) out of order"
 }
 
 lags() { # MANAGER
@@ -98,14 +104,17 @@ say "36 hosts, $(sm first .switches) switches, $links links; master at" \
 mapfile -t virtual < <(cut -d' ' -f2 "$work/lags")
 for ((i = 0; i < 100; i++)); do
 	from=$((i % 36))
-	fabric flow "$(printf 'H%05d' $from)" \
+	printf 'flow H%05d %d\n' $from \
 		"${virtual[$(((from + 1 + i * 7 % 35) % 36))]}"
-done
-traffic &
+done >"$work/flows"
+traffic <"$work/flows" &
 others+=($!)
-sleep 0.3
+there_are_100() {
+	[ "$(fabric each | wc -l)" = 100 ]
+}
+wait_for 10 there_are_100 || fail "no flows"
 every_flow_goes_on
-[ "$(lost "${reasons[@]}")" = 0 ] || fail "packets are lost in peace"
+[ "$(count "${reasons[@]}")" = 0 ] || fail "packets are lost in peace"
 say "100 flows to virtual LIDs: all arrive"
 
 fabric cut H00007:1
@@ -136,16 +145,16 @@ mended second "$links" "all is restored, by the second manager"
 # What is on its way arrives, and the books are balanced.
 fabric pause
 is_drained() {
-	[ "$(lost in_flight)" = 0 ]
+	[ "$(count in_flight)" = 0 ]
 }
 wait_for 10 is_drained || fail "packets do not arrive"
-sent=$(lost sent)
-received=$(lost received)
-gone=$(lost "${reasons[@]}")
+sent=$(count sent)
+received=$(count received)
+gone=$(count "${reasons[@]}")
 [ "$sent" = $((received + gone)) ] || fail "$sent sent, $received received"
-[ "$(lost reordered)" = 0 ] || fail "$(lost reordered) came out of order"
-[ "$(lost duplicated)" = 0 ] || fail "$(lost duplicated) came twice"
-[ "$(lost lost_hops lost_stalled lost_refused)" = 0 ] || fail "a loop"
-say "$sent packets sent, $received received in order, $(lost lost_link) lost" \
-	"in flight, $(lost lost_no_route lost_group) before the mending;" \
+[ "$(count reordered)" = 0 ] || fail "$(count reordered) came out of order"
+[ "$(count duplicated)" = 0 ] || fail "$(count duplicated) came twice"
+[ "$(count lost_hops lost_stalled lost_refused)" = 0 ] || fail "a loop"
+say "$sent packets sent, $received received in order, $(count lost_link) lost" \
+	"in flight, $(count lost_no_route lost_group) before the mending;" \
 	"0 of 100 flows lost"

@@ -87,6 +87,7 @@ struct candidate {
 	uint16_t lid;
 	uint8_t number;
 	uint8_t up;
+	uint8_t n_ports; /* of its node */
 };
 
 static int by_host(const void *a, const void *b)
@@ -132,7 +133,8 @@ static void update_host(struct aggregate_host *h, const struct candidate *c,
 	if (!same && h->n_members > 0) {
 		h->generation++;
 		h->tell = true;
-		h->ask = h->state == AGGREGATE_INCAPABLE ||
+		h->ask = h->state == AGGREGATE_UNKNOWN ||
+		         h->state == AGGREGATE_INCAPABLE ||
 		         h->state == AGGREGATE_REFUSED;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -155,7 +157,9 @@ static int take_host(struct aggregate *a, const struct candidate *c, unsigned n,
 		n = AGGREGATE_MEMBERS;
 	for (unsigned i = 0; i < n; i++)
 		up += c[i].up;
-	if (up < 2 && !(h && h->vlid))
+	/* A port that has been down since before our time is not seen; but
+	 * the host may have a virtual LID, and knows. */
+	if (up < 2 && !h && !(up == 1 && c[0].n_ports > 1))
 		return 0;
 	if (!h)
 		h = add_host(a, c->sys_guid);
@@ -192,6 +196,7 @@ int aggregate_collect(struct aggregate *a, const struct graph *g,
 			.number = p->number,
 			.lid = lid_of(arg, i, &lmc),
 			.up = has_link(g, p),
+			.n_ports = node->n_ports,
 		};
 		n += c[n].lid != 0;
 	}

@@ -64,6 +64,11 @@ void subnet_got_lag_host(struct subnet *s, const struct todo *t, int err,
 		h->n_members = said.members_max;
 	if (said.virtual_lid && in_virtual_range(s, said.virtual_lid))
 		h->had_vlid = said.virtual_lid;
+	if (h->n_members < 2 && !h->vlid && !h->had_vlid) {
+		h->state = AGGREGATE_UNKNOWN; /* until it has two ports */
+		h->tell = false;
+		return;
+	}
 	if ((int32_t)(said.generation - h->generation) > 0)
 		h->generation = said.generation;
 	memcpy(h->said, said.state, sizeof(h->said));

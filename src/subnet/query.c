@@ -114,9 +114,11 @@ bool query_lag(const struct subnet *s, uint32_t *at, struct query_lag *out)
 {
 	const struct aggregate_host *h;
 
-	if (*at >= s->lag.n)
-		return false;
-	h = &s->lag.host[(*at)++];
+	do { /* not those with one port, which were only asked */
+		if (*at >= s->lag.n)
+			return false;
+		h = &s->lag.host[(*at)++];
+	} while (h->n_members < 2 && !h->vlid);
 	*out = (struct query_lag){
 		.sys_guid = h->sys_guid,
 		.desc = s->graph.node[s->graph.port[h->port[0]].node].desc,
