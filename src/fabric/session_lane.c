@@ -408,6 +408,10 @@ static void joined(struct greeting *g, const struct frame *f, const void *body)
 	}
 	if (!same_process(s, l))
 		return;
+	if (slot_of(l)->up && !slot_of(l)->up->suspect_ns) {
+		session_lane_free(l); /* the silent one speaks again */
+		return;
+	}
 	if (lane_open(l->lane, NULL)) {
 		dial_failed(l, -ENOMEM, "no memory");
 		return;
