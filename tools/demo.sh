@@ -121,10 +121,14 @@ cat <<EOF
   result        bit for bit the same
 
 EOF
-code=0
-"$(dirname "$0")/demo-hosts.sh" || code=$?
-[ "$code" = 0 ] || [ "$code" = 77 ] || exit "$code"
-[ "$code" = 0 ] || echo "(the part with two hosts needs root and namespaces)"
+for part in hosts far; do
+	code=0
+	"$(dirname "$0")/demo-$part.sh" || code=$?
+	[ "$code" = 0 ] || [ "$code" = 77 ] || exit "$code"
+	[ "$code" = 0 ] ||
+		echo "(the part with several hosts needs root and namespaces)"
+	echo
+done
 if [ -n "$keep" ]; then
 	rm -rf "$work"/{tree,image,copy,list}
 	cat <<EOF

@@ -20,7 +20,7 @@
 struct cli;
 struct json_object;
 
-#define CLI_OPTIONS_MAX 4 /* of one command */
+#define CLI_OPTIONS_MAX 5 /* of one command */
 #define CLI_SOCKET "/run/causeway/control.sock"
 #define CLI_TIMEOUT_MS 60000u
 
@@ -98,6 +98,7 @@ void cli_help_list(FILE *f, const char *noun);
 int cmd_status_run(struct cli *cli);
 int cmd_doctor_run(struct cli *cli);
 int cmd_top_run(struct cli *cli);
+int cmd_run(struct cli *cli);
 int cmd_node_add(struct cli *cli);
 int cmd_node_list(struct cli *cli);
 int cmd_node_show(struct cli *cli);

@@ -29,6 +29,7 @@ static int stop(struct cli *cli)
 }
 
 #define DRIVES_MAX 128
+#define WORDS_MAX 65536
 
 static const struct cli_cmd table[] = {
 	{ .path = "status",
@@ -48,6 +49,19 @@ static const struct cli_cmd table[] = {
 	  .options = { { "interval", "SECONDS", "time between two views; 1" },
 	               { "count", "N", "end after so many; else on Ctrl-C" } },
 	  .run = cmd_top_run },
+	{ .path = "run",
+	  .args = "--local SIZE (--donor NODE/WINDOW... | --store DRIVE) "
+	          "[--copies N] [--encrypt] -- PROGRAM ARG...",
+	  .brief = "run a program with part of its memory on other nodes",
+	  .example = "run --local 1G --donor beta/far,gamma/far -- sort big",
+	  .n_min = 1,
+	  .n_max = WORDS_MAX,
+	  .options = { { "local", "SIZE", "memory that it may keep here" },
+	               { "donor", "NODE/WINDOW...", "where the rest goes" },
+	               { "store", "DRIVE", "or a drive, such as file:PATH" },
+	               { "copies", "N", "donors that keep each page; 2" },
+	               { "encrypt", NULL, "what leaves" } },
+	  .run = cmd_run },
 	{ .path = "drive add",
 	  .args = "NAME file:PATH[,size=SIZE]|ram:SIZE|remote:NODE/WINDOW",
 	  .brief = "make a file, memory or another node's window a drive",

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ZERO_WINDOW 64u /* pages of zeroes at once, at most */
 
@@ -298,9 +299,11 @@ void far_fault_missing(struct space *s, uint64_t address)
 
 void far_fault_release(struct space *s)
 {
+	uint64_t held[HELD_MAX]; /* some may have to wait again */
 	unsigned n = s->n_held;
 
+	memcpy(held, s->held, n * sizeof(held[0]));
 	s->n_held = 0;
 	for (unsigned i = 0; i < n; i++)
-		far_fault_missing(s, page_address(s->held[i]));
+		far_fault_missing(s, page_address(held[i]));
 }

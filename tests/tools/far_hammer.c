@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * far_hammer CASE: a program that knows what its memory must hold, for tests
- * of far memory.  It uses 48 MiB and more, checks every value that it reads,
- * and exits 0 only if each was the one that it had written last.
+ * far_hammer CASE [CHECKS]: a program that knows what its memory must hold, for
+ * tests of far memory.  It uses 48 MiB and more, checks every value that it
+ * reads, and exits 0 only if each was the one that it had written last.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,10 +18,10 @@
 #define WORDS (PAGE / sizeof(uint64_t))
 #define PAGES (48u * 256)
 #define THREADS 4u
-#define CHECKS 250000u /* of each thread */
 
 static uint64_t *memory;
 static atomic_ulong n_bad;
+static unsigned long checks = 250000; /* of each thread */
 
 static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 {
@@ -61,7 +61,7 @@ static void *write_and_check(void *arg)
 	uint32_t t = (uint32_t)(uintptr_t)arg, random = t + 1;
 	uint64_t *version = calloc(PAGES / THREADS, sizeof(*version));
 
-	for (unsigned i = 0; i < CHECKS; i++) {
+	for (unsigned long i = 0; i < checks; i++) {
 		uint32_t k = next(&random) % (PAGES / THREADS);
 		uint64_t *p = page(k * THREADS + t);
 
@@ -232,14 +232,16 @@ int main(int argc, char **argv)
 		{ "unmaps", unmaps },   { "syscalls", syscalls },
 	};
 
+	if (argc == 3)
+		checks = strtoul(argv[2], NULL, 10);
 	memory = map((size_t)PAGES * PAGE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (argc != 2 || strcmp(argv[1], cases[i].name) != 0)
+		if (argc < 2 || strcmp(argv[1], cases[i].name) != 0)
 			continue;
 		cases[i].run();
 		return n_bad != 0;
 	}
 	fprintf(stderr, "usage: far_hammer threads|same|forks|remaps|unmaps|"
-	                "syscalls\n");
+	                "syscalls [CHECKS]\n");
 	return 2;
 }
