@@ -130,6 +130,7 @@ const char *node_slow_state(const struct node *n);
 /* Open what the state file lists; drives_opened() follows. */
 void node_drives_open(struct node *n);
 void node_drives_opened(struct node *n);
+/* `words`: what slow.describe says; NULL: it does not answer. */
 struct json_object *node_drives_json(struct node *n, struct json_object *words);
 void node_drive_add(struct rpc_call *call, struct json_object *params);
 void node_drive_list(struct rpc_call *call, struct json_object *params);

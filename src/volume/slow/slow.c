@@ -306,16 +306,15 @@ int slow_create(const struct slow_opts *opts, struct slow **out, struct err *e)
 		return err;
 	s = calloc(1, sizeof(*s));
 	if (s)
-		s->drive_words =
-			calloc(HANDOFF_DRIVES, sizeof(*s->drive_words));
-	if (!s || !s->drive_words) {
+		s->view = calloc(HANDOFF_DRIVES, sizeof(*s->view));
+	if (!s || !s->view) {
 		free(s);
 		return err_set(e, -ENOMEM, "no memory for the slow stack");
 	}
 	init(s, opts);
 	err = watch_start(s->reactor, &s->wake);
 	if (err) {
-		free(s->drive_words);
+		free(s->view);
 		free(s);
 		return err_set(e, err, "cannot watch the wake-up descriptor");
 	}
@@ -364,7 +363,7 @@ void slow_destroy(struct slow *s)
 	for (unsigned i = 0; i < HANDOFF_LANES; i++)
 		free(s->overflow[i].r);
 	slab_fini(&s->waits_slab);
-	free(s->drive_words);
+	free(s->view);
 	free(s);
 }
 

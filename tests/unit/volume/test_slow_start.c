@@ -170,7 +170,8 @@ static void half_of_the_drives_never_start_a_pool(void **state)
 	assert_int_equal(f->h.header->slow_state, HANDOFF_SERVING);
 	assert_int_equal(f->h.pools[0].state, HANDOFF_POOL_OFFLINE);
 	assert_string_equal(f->h.pools[0].name, "p");
-	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 4);
+	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 0);
+	assert_non_null(strstr(slow_pool_why(f->slow, 0), "missing: 0, 3"));
 	assert_int_equal(fake_volume(f, "w", 8, RAID1), -EIO);
 	assert_non_null(strstr(f->err.text, "missing: 0, 3"));
 	/* one more is enough */
@@ -178,6 +179,8 @@ static void half_of_the_drives_never_start_a_pool(void **state)
 	slow_drive_appeared(f->slow, 3, fake_done, f);
 	assert_int_equal(fake_wait(f), 0);
 	assert_int_equal(f->h.pools[0].state, HANDOFF_POOL_DEGRADED);
+	assert_string_equal(slow_pool_why(f->slow, 0), "");
+	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 4);
 	assert_true(fake_find(f, "v") >= 0);
 	assert_true(fake_store(f, fake_find(f, "v"), 0, 1));
 	fake_free(f);
