@@ -151,7 +151,7 @@ static void settle(struct assembly_pool *at)
 {
 	struct pool *p = at->load.pool;
 
-	at->settling = at->warm && !grace_passed(p->slow, at->ticket);
+	at->settling = at->warm && !grace_passed(p, at->ticket);
 	if (at->settling)
 		return;
 	if (at->relabel)
@@ -278,7 +278,7 @@ static void loaded(struct load *l, int err)
 	p->checkpoint.root_slot = l->root_slot;
 	p->log.seq = at->warm ? l->log_end + p->layout.log_blocks : l->log_end;
 	p->log.base = p->log.seq;
-	at->ticket = at->warm ? grace_ticket(p->slow) : 0;
+	at->ticket = at->warm ? grace_ticket(p) : 0;
 	at->waiter.done = checkpointed;
 	checkpoint_want(p, &at->waiter);
 }

@@ -80,7 +80,6 @@ struct slow {
 	struct timer tick;         /* grace periods and deadlines */
 	struct timer commit_timer; /* commits that nobody waits for */
 	struct metaio metaio;
-	struct grace grace;
 	struct pool *pool[HANDOFF_POOLS];
 	struct volume volume[HANDOFF_VOLUMES];
 	struct slab waits_slab;

@@ -346,12 +346,12 @@ static void who_waits_for_the_slow_stack_reads_nothing(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		rig_poll(&rig);
 	assert_int_equal(p[0].answers + p[1].answers + p[2].answers, 0);
-	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	assert_int_equal(lane->inflight[0][0] + lane->inflight[0][1], 0);
 	rig.stopped = false;
 	while (p[0].answers + p[1].answers + p[2].answers < 3)
 		rig_poll(&rig);
 	assert_int_equal(p[0].err | p[1].err | p[2].err, 0);
-	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	assert_int_equal(lane->inflight[0][0] + lane->inflight[0][1], 0);
 	rig_fini(&rig);
 }
 
