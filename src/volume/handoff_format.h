@@ -186,6 +186,20 @@ static_assert(sizeof(struct handoff_reply) == 64, "one cache line");
 
 /* -- lanes ---------------------------------------------------------------- */
 
+/*
+ * A discard is carried out or given up, never both.  claims[tag % 512] is
+ * (tag / 512) << 2 | state.  F stores OPEN before it sends; S makes that TAKEN
+ * before it clears the entry, F makes it GIVEN_UP when the deadline passes,
+ * both by compare and exchange.  What is taken will be answered.
+ */
+#define HANDOFF_CLAIMS 512u
+
+enum handoff_claim {
+	HANDOFF_CLAIM_OPEN = 1,
+	HANDOFF_CLAIM_TAKEN = 2,
+	HANDOFF_CLAIM_GIVEN_UP = 3,
+};
+
 /* Indices run freely; slot = index % HANDOFF_RING; full at head - tail ==
  * HANDOFF_RING. */
 struct handoff_ring {
@@ -209,7 +223,8 @@ struct handoff_lane {
 	uint8_t pad0[60];
 	struct handoff_ring to_slow;                   /* 320 */
 	struct handoff_ring to_fast;                   /* 448 */
-	uint8_t pad1[3520];                            /* 576 */
+	uint32_t claims[HANDOFF_CLAIMS];               /* 576 [F], [S] */
+	uint8_t pad1[1472];                            /* 2624 */
 	struct handoff_request requests[HANDOFF_RING]; /* 4096 */
 	struct handoff_reply replies[HANDOFF_RING];    /* 69632 */
 };
