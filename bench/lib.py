@@ -39,7 +39,7 @@ def ratio(name, ours, peer, goal=1.0):
     rounds = [a / b for a, b in zip(ours, peer)]
     value = statistics.median(ours) / statistics.median(peer)
     print(f"RATIO {name} {value:.2f} ({min(rounds):.2f}-{max(rounds):.2f})"
-          f" goal >={goal:.1f}", flush=True)
+          f" goal >={goal:.2f}", flush=True)
     if value < goal:
         missed.append(name)
 

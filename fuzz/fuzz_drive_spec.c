@@ -42,6 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (s.size && (s.size < DRIVE_SPEC_SIZE_MIN ||
 		               s.size > DRIVE_SPEC_SIZE_MAX || s.size % 4096))
 			abort();
+		if (s.type == DRIVE_REMOTE) {
+			sprintf(again_text, "remote:%s/%s", s.node, s.window);
+			if (strcmp(again_text, text) != 0)
+				abort();
+		}
 		if (s.type == DRIVE_FILE) {
 			write_again(&s, again_text);
 			if (drive_spec_parse(again_text, &again, &e) ||

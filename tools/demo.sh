@@ -5,7 +5,8 @@
 #
 # A node with six drives, a thin RAID-5 volume and an NBD export takes in a
 # file system of this machine's own files.  A drive fails, the slow stack is
-# killed; what comes out must be what went in, bit for bit.
+# killed; what comes out must be what went in, bit for bit.  Then two hosts
+# share their drives (demo-hosts.sh).
 # shellcheck source=../tests/interop/lib.sh
 . "$(dirname "$0")/../tests/interop/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
@@ -118,7 +119,16 @@ cat <<EOF
   4 KiB writes  $write_whole/s whole, $write_degraded/s degraded
   happened      one of six drives failed, the slow stack was killed
   result        bit for bit the same
+
 EOF
+for part in hosts far; do
+	code=0
+	"$(dirname "$0")/demo-$part.sh" || code=$?
+	[ "$code" = 0 ] || [ "$code" = 77 ] || exit "$code"
+	[ "$code" = 0 ] ||
+		echo "(the part with several hosts needs root and namespaces)"
+	echo
+done
 if [ -n "$keep" ]; then
 	rm -rf "$work"/{tree,image,copy,list}
 	cat <<EOF

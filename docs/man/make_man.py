@@ -83,7 +83,10 @@ def causeway_1(data):
             out += [".El"]
     out += [".El", ".Sh ENVIRONMENT", ".Bl -tag -width Ds",
             ".It Ev CAUSEWAY_SOCKET", "Control socket, where",
-            ".Fl \\-socket", "is not given.", ".El", ".Sh EXIT STATUS",
+            ".Fl \\-socket", "is not given.",
+            ".It Ev CAUSEWAY_WINDOW_SOCKET",
+            "Where window cat, put and cp reach the node; else window.sock",
+            "beside the control socket.", ".El", ".Sh EXIT STATUS",
             ".Bl -tag -width Ds"]
     for code, words in EXITS:
         out += [f".It {code}", words]
@@ -188,10 +191,17 @@ def causeway_yaml_5(data):
             words = limits(p)
             out += [esc(words[0].upper() + words[1:]) + "."]
     out += [".El", ".Sh EXAMPLES"]
-    out += listing("node: alpha\ncores: 2\ndrives:\n"
+    out += listing("node: alpha\ncores: 2\n"
+                   "cluster_key: /etc/causeway/key\n"
+                   "listen: [\"192.0.2.1:7420\", \"198.51.100.1:7420\"]\n"
+                   "peers:\n  - { name: beta, addresses: "
+                   "[\"192.0.2.2:7420\", \"198.51.100.2:7420\"] }\n"
+                   "windows:\n"
+                   "  - { name: spare, size: 4G, allow: [\"beta:rw\"] }\n"
+                   "drives:\n"
                    "  - { name: d1, spec: \"file:/srv/d1.img,size=10G\" }\n"
                    "  - { name: d2, spec: \"file:/srv/d2.img,size=10G\" }\n"
-                   "  - { name: d3, spec: \"file:/srv/d3.img,size=10G\" }\n"
+                   "  - { name: d3, spec: \"remote:beta/disk\" }\n"
                    "pools:\n  - { pool: tank, drives: [d1, d2, d3] }\n"
                    "volumes:\n"
                    "  - { volume: tank/vm1, size: 100G, raid: raid5 }\n"

@@ -30,6 +30,8 @@
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
 
+#include "base/iov.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -102,19 +104,6 @@ void block_close(struct block_device *dev);
 int block_check(const struct block_device *dev, const struct block_request *q);
 
 const char *block_op_name(enum block_op op);
-
-/* -- helpers over vectors ------------------------------------------------- */
-
-/*
- * The part [offset, offset + length) of a vector, as up to `max` entries in
- * `out`.  @return entries written; -E2BIG if `max` are too few.
- */
-int block_iov_slice(const struct iovec *iov, unsigned n, uint64_t offset,
-                    uint64_t length, struct iovec *out, unsigned max);
-void block_iov_zero(const struct iovec *iov, unsigned n);
-void block_iov_to_buffer(const struct iovec *iov, unsigned n, void *buffer);
-void block_iov_from_buffer(const struct iovec *iov, unsigned n,
-                           const void *buffer);
 
 /* A read-only range of zeroes for write vectors. */
 #define BLOCK_ZEROES_LENGTH 65536u

@@ -72,7 +72,7 @@ static void flip_a_bit(struct fault *f, const struct block_request *q)
 {
 	uint64_t bit = fault_random(&f->random) % (q->length * 8);
 	struct iovec byte;
-	int n = block_iov_slice(q->iov, q->iov_count, bit / 8, 1, &byte, 1);
+	int n = iov_slice(q->iov, q->iov_count, bit / 8, 1, &byte, 1);
 
 	assert(n == 1);
 	*(uint8_t *)byte.iov_base ^= (uint8_t)(1u << bit % 8);

@@ -63,7 +63,7 @@ static uint8_t *copy_data(const struct block_request *q)
 		return NULL;
 	data = malloc(q->length);
 	assert(data);
-	block_iov_to_buffer(q->iov, q->iov_count, data);
+	iov_to_buffer(q->iov, q->iov_count, data);
 	return data;
 }
 

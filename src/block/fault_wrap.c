@@ -194,8 +194,8 @@ static void tear_on(struct wrap_call *c, bool later)
 	c->lower.offset = q->offset + from;
 	c->lower.length = c->at - from;
 	if (q->iov_count) {
-		n = block_iov_slice(q->iov, q->iov_count, from, c->at - from,
-		                    c->iov, q->iov_count);
+		n = iov_slice(q->iov, q->iov_count, from, c->at - from, c->iov,
+		              q->iov_count);
 		assert(n > 0);
 		c->lower.iov = c->iov;
 		c->lower.iov_count = (unsigned)n;

@@ -159,6 +159,8 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
 	status = parse_line(&cli, argc, argv, words);
 	if (status < 0)
 		status = run(&cli);
+	for (size_t i = 0; i < CLI_OPTIONS_MAX; i++)
+		free(cli.joined[i]);
 	/* Output that did not arrive is a failure, as on a full disk. */
 	if (fflush(out) != 0 && status == RPC_OK)
 		status = RPC_FAILED;

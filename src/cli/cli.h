@@ -20,7 +20,7 @@
 struct cli;
 struct json_object;
 
-#define CLI_OPTIONS_MAX 4 /* of one command */
+#define CLI_OPTIONS_MAX 5 /* of one command */
 #define CLI_SOCKET "/run/causeway/control.sock"
 #define CLI_TIMEOUT_MS 60000u
 
@@ -28,9 +28,11 @@ struct json_object;
  * 4 works but degraded, 5 denied, 6 full, 75 try again. */
 
 struct cli_option {
-	const char *name;  /* "size", without the dashes */
-	const char *value; /* "SIZE"; NULL: it takes none */
-	const char *doc;   /* one line, no full stop */
+	const char *name; /* "size", without the dashes */
+	/* "SIZE"; "NODE:RIGHTS...": may be given again, the values are then
+	 * joined by commas; NULL: it takes none */
+	const char *value;
+	const char *doc; /* one line, no full stop */
 };
 
 struct cli_cmd {
@@ -56,6 +58,7 @@ struct cli {
 	const char **words;
 	unsigned n_words;
 	const char *values[CLI_OPTIONS_MAX]; /* by cmd->options; NULL: absent */
+	char *joined[CLI_OPTIONS_MAX];       /* of these, ours to free */
 };
 
 extern const struct cli_cmd *const cli_commands;
@@ -93,6 +96,21 @@ void cli_help_list(FILE *f, const char *noun);
 
 /* The run() of each command. */
 int cmd_status_run(struct cli *cli);
+int cmd_doctor_run(struct cli *cli);
+int cmd_top_run(struct cli *cli);
+int cmd_run(struct cli *cli);
+int cmd_node_add(struct cli *cli);
+int cmd_node_list(struct cli *cli);
+int cmd_node_show(struct cli *cli);
+int cmd_node_remove(struct cli *cli);
+int cmd_window_create(struct cli *cli);
+int cmd_window_grant(struct cli *cli);
+int cmd_window_revoke(struct cli *cli);
+int cmd_window_list(struct cli *cli);
+int cmd_window_remove(struct cli *cli);
+int cmd_window_cat(struct cli *cli);
+int cmd_window_put(struct cli *cli);
+int cmd_window_cp(struct cli *cli);
 int cmd_drive_add(struct cli *cli);
 int cmd_drive_list(struct cli *cli);
 int cmd_drive_remove(struct cli *cli);

@@ -185,6 +185,43 @@ static void look_at_drives(struct findings *f, struct json_object *list)
 	}
 }
 
+/* A peer that came by itself may leave by itself. */
+static void look_at_peers(struct findings *f, struct json_object *list)
+{
+	for (size_t i = 0; i < print_length(list); i++) {
+		struct json_object *o = print_at(list, i);
+		struct json_object *links = print_member(o, "links");
+		const char *name = print_text(o, "name");
+
+		if (!json_object_get_boolean(print_member(o, "configured")))
+			continue;
+		if (!is(print_text(o, "state"), "up")) {
+			find(f, DEGRADED,
+			     "check that causewayd runs there, with the same "
+			     "cluster key, and that its addresses are right: "
+			     "'causeway node show' says what each link meets",
+			     "node %s cannot be reached (%s)%s%s", name,
+			     print_text(o, "state"),
+			     *print_text(o, "why") ? ": " : "",
+			     print_text(o, "why"));
+			continue;
+		}
+		for (size_t k = 0; k < print_length(links); k++) {
+			struct json_object *link = print_at(links, k);
+
+			if (!is(print_text(link, "state"), "up"))
+				find(f, DEGRADED,
+				     "traffic goes by the other links; this "
+				     "one is taken back when it answers",
+				     "link %s to node %s is %s%s%s",
+				     print_text(link, "address"), name,
+				     print_text(link, "state"),
+				     *print_text(link, "why") ? ": " : "",
+				     print_text(link, "why"));
+		}
+	}
+}
+
 static void suggest(FILE *f, struct json_object *status)
 {
 	static const struct {
@@ -238,10 +275,9 @@ static void print_tables(FILE *f, struct json_object *status)
 		void (*print)(FILE *f, struct json_object *list,
 		              const char *none);
 	} tables[] = {
-		{ "drives", tables_drives },
-		{ "pools", tables_pools },
-		{ "volumes", tables_volumes },
-		{ "exports", tables_exports },
+		{ "drives", tables_drives },   { "pools", tables_pools },
+		{ "volumes", tables_volumes }, { "exports", tables_exports },
+		{ "peers", tables_peers },     { "windows", tables_windows },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
@@ -274,6 +310,7 @@ int cmd_status_run(struct cli *cli)
 		look_at_pool(&found, print_at(pools, i), status);
 	look_at_volumes(&found, status);
 	look_at_drives(&found, print_member(status, "drives"));
+	look_at_peers(&found, print_member(status, "peers"));
 	if (cli->json) {
 		cli_print_json(cli, status);
 	} else {

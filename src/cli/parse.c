@@ -147,6 +147,25 @@ static const struct cli_option *find_option(const struct cli_option *rows,
 	return NULL;
 }
 
+static bool may_repeat(const struct cli_option *o)
+{
+	return o->value && strstr(o->value, "...");
+}
+
+/* One more value of an option that may be given again. */
+static int join(struct cli *cli, size_t i, const char *value)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s,%s", cli->values[i], value) < 0)
+		return cli_usage(cli, "--%s: out of memory",
+		                 cli->cmd->options[i].name);
+	free(cli->joined[i]);
+	cli->joined[i] = joined;
+	cli->values[i] = joined;
+	return -1;
+}
+
 /*
  * One option at argv[*i]; moves *i over its value.  In the first pass the
  * command is not known: its options are left for the second one, which
@@ -175,6 +194,8 @@ static int take_option(struct cli *cli, int argc, char **argv, int *i)
 		                 o->doc);
 	if (common)
 		return take_common(cli, o, value);
+	if (cli->values[own - cli->cmd->options] && may_repeat(own))
+		return join(cli, (size_t)(own - cli->cmd->options), value);
 	if (cli->values[own - cli->cmd->options])
 		return cli_usage(cli, "--%s is given twice", o->name);
 	cli->values[own - cli->cmd->options] = value ? value : "";

@@ -21,6 +21,27 @@ void request_add(struct json_object *params, const char *key, const char *value)
 	json_object_object_add(params, key, json_object_new_string(value));
 }
 
+void request_add_number(struct json_object *params, const char *key,
+                        uint64_t value)
+{
+	json_object_object_add(params, key, json_object_new_uint64(value));
+}
+
+void request_add_list(struct json_object *params, const char *key,
+                      const char *values)
+{
+	struct json_object *list = json_object_new_array();
+
+	while (values) {
+		size_t n = strcspn(values, ",");
+
+		json_object_array_add(
+			list, json_object_new_string_len(values, (int)n));
+		values = values[n] ? values + n + 1 : NULL;
+	}
+	json_object_object_add(params, key, list);
+}
+
 void request_add_words(struct json_object *params, const char *key,
                        const struct cli *cli, unsigned first)
 {
@@ -67,6 +88,31 @@ int request_simple(struct cli *cli, const char *method, const char *key,
 	fprintf(cli->out, "%.*s%s%s\n", (int)(rest - done), done, cli->words[0],
 	        rest + 2);
 	return request_done(reply);
+}
+
+int request_size_option(struct cli *cli, const char *name, uint64_t *value)
+{
+	const char *text = cli_option(cli, name);
+
+	if (text && base_parse_size(text, value) != 0)
+		return cli_usage(cli,
+		                 "'%s' is not a size; write 4096, 64k, 10G or "
+		                 "1T",
+		                 text);
+	return 0;
+}
+
+int request_number_option(struct cli *cli, const char *name, uint64_t *value)
+{
+	const char *text = cli_option(cli, name);
+
+	if (text && (!*text || strspn(text, "0123456789") != strlen(text) ||
+	             strlen(text) > 18))
+		return cli_usage(cli, "--%s: '%s' is not a whole number", name,
+		                 text);
+	if (text)
+		*value = strtoull(text, NULL, 10);
+	return 0;
 }
 
 char *request_absolute(const char *prefix, const char *path)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/tables.h"
+#include "cli/tables_priv.h"
 
 #include "base/base.h"
 #include "cli/print.h"
 
 #include <inttypes.h>
 
-static void headings(struct print_table *t, const char *const *names,
+void tables_headings(struct print_table *t, const char *const *names,
                      unsigned right)
 {
 	unsigned n = 0;
@@ -18,7 +18,7 @@ static void headings(struct print_table *t, const char *const *names,
 		print_cell(t, names[i]);
 }
 
-static void size_cell(struct print_table *t, struct json_object *o,
+void tables_size_cell(struct print_table *t, struct json_object *o,
                       const char *key)
 {
 	char text[24];
@@ -28,7 +28,7 @@ static void size_cell(struct print_table *t, struct json_object *o,
 	                      : "");
 }
 
-static void number_cell(struct print_table *t, uint64_t n)
+void tables_number_cell(struct print_table *t, uint64_t n)
 {
 	char text[24];
 
@@ -36,7 +36,7 @@ static void number_cell(struct print_table *t, uint64_t n)
 	print_cell(t, text);
 }
 
-static bool is_empty(FILE *f, struct json_object *array, const char *none)
+bool tables_is_empty(FILE *f, struct json_object *array, const char *none)
 {
 	if (print_length(array))
 		return false;
@@ -51,15 +51,15 @@ void tables_drives(FILE *f, struct json_object *drives, const char *none)
 		                             "SPEC",  "WHY",   NULL };
 	struct print_table t;
 
-	if (is_empty(f, drives, none))
+	if (tables_is_empty(f, drives, none))
 		return;
-	headings(&t, names, 1 << 2);
+	tables_headings(&t, names, 1 << 2);
 	for (size_t i = 0; i < print_length(drives); i++) {
 		struct json_object *o = print_at(drives, i);
 
 		print_cell(&t, print_text(o, "name"));
 		print_cell(&t, print_text(o, "state"));
-		size_cell(&t, o, "size");
+		tables_size_cell(&t, o, "size");
 		print_cell(&t, print_text(o, "pool"));
 		print_cell(&t, print_text(o, "spec"));
 		print_cell(&t, print_text(o, "why"));
@@ -73,17 +73,17 @@ void tables_pools(FILE *f, struct json_object *pools, const char *none)
 		                             "USED", "CAPACITY", NULL };
 	struct print_table t;
 
-	if (is_empty(f, pools, none))
+	if (tables_is_empty(f, pools, none))
 		return;
-	headings(&t, names, 1 << 2 | 1 << 3 | 1 << 4);
+	tables_headings(&t, names, 1 << 2 | 1 << 3 | 1 << 4);
 	for (size_t i = 0; i < print_length(pools); i++) {
 		struct json_object *o = print_at(pools, i);
 
 		print_cell(&t, print_text(o, "name"));
 		print_cell(&t, print_text(o, "state"));
-		number_cell(&t, print_length(print_member(o, "drives")));
-		size_cell(&t, o, "used");
-		size_cell(&t, o, "capacity");
+		tables_number_cell(&t, print_length(print_member(o, "drives")));
+		tables_size_cell(&t, o, "used");
+		tables_size_cell(&t, o, "capacity");
 	}
 	print_table(&t, f);
 }
@@ -94,17 +94,17 @@ void tables_volumes(FILE *f, struct json_object *volumes, const char *none)
 		                             "ALLOCATED", "SIZE",  NULL };
 	struct print_table t;
 
-	if (is_empty(f, volumes, none))
+	if (tables_is_empty(f, volumes, none))
 		return;
-	headings(&t, names, 1 << 3 | 1 << 4);
+	tables_headings(&t, names, 1 << 3 | 1 << 4);
 	for (size_t i = 0; i < print_length(volumes); i++) {
 		struct json_object *o = print_at(volumes, i);
 
 		print_cell(&t, print_text(o, "name"));
 		print_cell(&t, print_text(o, "state"));
 		print_cell(&t, print_text(o, "raid"));
-		size_cell(&t, o, "allocated");
-		size_cell(&t, o, "size");
+		tables_size_cell(&t, o, "allocated");
+		tables_size_cell(&t, o, "size");
 	}
 	print_table(&t, f);
 }
@@ -135,9 +135,9 @@ void tables_exports(FILE *f, struct json_object *exports, const char *none)
 		                             "WRITES p50/p99", NULL };
 	struct print_table t;
 
-	if (is_empty(f, exports, none))
+	if (tables_is_empty(f, exports, none))
 		return;
-	headings(&t, names, 1 << 4 | 1 << 5 | 1 << 6);
+	tables_headings(&t, names, 1 << 4 | 1 << 5 | 1 << 6);
 	for (size_t i = 0; i < print_length(exports); i++) {
 		struct json_object *o = print_at(exports, i);
 
@@ -145,7 +145,7 @@ void tables_exports(FILE *f, struct json_object *exports, const char *none)
 		print_cell(&t, print_text(o, "type"));
 		print_cell(&t, print_text(o, "volume"));
 		print_cell(&t, print_text(o, "address"));
-		number_cell(&t, print_number(o, "clients"));
+		tables_number_cell(&t, print_number(o, "clients"));
 		op_cell(&t, o, "read");
 		op_cell(&t, o, "write");
 	}

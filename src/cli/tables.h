@@ -12,5 +12,11 @@ void tables_drives(FILE *f, struct json_object *drives, const char *none);
 void tables_pools(FILE *f, struct json_object *pools, const char *none);
 void tables_volumes(FILE *f, struct json_object *volumes, const char *none);
 void tables_exports(FILE *f, struct json_object *exports, const char *none);
+void tables_peers(FILE *f, struct json_object *peers, const char *none);
+void tables_windows(FILE *f, struct json_object *windows, const char *none);
+
+/* Of one peer; and of window.list: who may reach what. */
+void tables_links(FILE *f, struct json_object *links, const char *none);
+void tables_keys(FILE *f, struct json_object *keys, const char *none);
 
 #endif /* CLI_TABLES_H */

@@ -9,13 +9,26 @@
 #include <json-c/json.h>
 #include <string.h>
 
+/* Windows before drives: two nodes may each have a drive that is a window of
+ * the other. */
 const struct config_section config_sections[] = {
-	{ "drives", "drive.add" },
-	{ "pools", "pool.create" },
-	{ "volumes", "volume.create" },
-	{ "exports", "export.create" },
+	{ "peers", "node.add" },        { "windows", "window.create" },
+	{ "drives", "drive.add" },      { "pools", "pool.create" },
+	{ "volumes", "volume.create" }, { "exports", "export.create" },
 };
 const size_t config_sections_count = ARRAY_LEN(config_sections);
+
+static bool metrics_valid(const char *text)
+{
+	return strncmp(text, "unix:", 5) == 0
+	               ? methods_path_syntax.valid(text + 5)
+	               : methods_tcp_syntax.valid(text);
+}
+
+const struct rpc_syntax config_metrics_syntax = {
+	.words = "unix:PATH or ADDRESS:PORT, as in 127.0.0.1:9100",
+	.valid = metrics_valid,
+};
 
 const struct rpc_param config_rows[] = {
 	{ .name = "node",
@@ -28,6 +41,30 @@ const struct rpc_param config_rows[] = {
 	  .min = 1,
 	  .max = 256,
 	  .doc = "reactor threads" },
+	{ .name = "cluster_key",
+	  .type = RPC_STRING,
+	  .min = 2,
+	  .max = CONFIG_PATH_MAX,
+	  .syntax = &methods_path_syntax,
+	  .doc = "file with the key that the nodes of a cluster share, mode "
+	         "0600" },
+	{ .name = "listen",
+	  .type = RPC_STRINGS,
+	  .min = 1,
+	  .max = METHODS_LINKS_MAX,
+	  .syntax = &methods_link_syntax,
+	  .doc = "addresses at which other nodes reach this one" },
+	{ .name = "metrics",
+	  .type = RPC_STRING,
+	  .min = 3,
+	  .max = CONFIG_PATH_MAX,
+	  .syntax = &config_metrics_syntax,
+	  .doc = "where counters can be read over HTTP; nowhere if not "
+	         "given" },
+	{ .name = "peers",
+	  .type = RPC_OBJECTS,
+	  .doc = "other nodes to talk to" },
+	{ .name = "windows", .type = RPC_OBJECTS, .doc = "windows to create" },
 	{ .name = "drives", .type = RPC_OBJECTS, .doc = "drives to add" },
 	{ .name = "pools", .type = RPC_OBJECTS, .doc = "pools to create" },
 	{ .name = "volumes", .type = RPC_OBJECTS, .doc = "volumes to create" },
@@ -96,11 +133,33 @@ static int read_section(struct config *c, struct json_object *list,
 	return 0;
 }
 
+/* What fits its row fits its buffer. */
+static void take_text(char *to, struct json_object *doc, const char *key)
+{
+	const char *text = rpc_string(doc, key);
+
+	if (text)
+		memcpy(to, text, strlen(text) + 1);
+}
+
+static int take_listen(struct config *c, struct json_object *doc, struct err *e)
+{
+	for (size_t i = 0; i < rpc_strings(doc, "listen"); i++) {
+		const char *text = rpc_strings_at(doc, "listen", i);
+
+		for (unsigned k = 0; k < c->n_listen; k++)
+			if (!strcmp(c->listen[k], text))
+				return err_set(e, -EINVAL,
+				               "'listen' has %s twice", text);
+		memcpy(c->listen[c->n_listen++], text, strlen(text) + 1);
+	}
+	return 0;
+}
+
 static int read_document(struct config *c, struct json_object *doc,
                          struct err *e)
 {
 	struct json_object *list;
-	const char *node;
 	int err;
 
 	if (!json_object_is_type(doc, json_type_object))
@@ -111,9 +170,10 @@ static int read_document(struct config *c, struct json_object *doc,
 	err = check(config_rows, ARRAY_LEN(config_rows), doc, e);
 	if (err)
 		return err;
-	node = rpc_string(doc, "node");
-	if (node)
-		memcpy(c->node, node, strlen(node) + 1);
+	take_text(c->node, doc, "node");
+	take_text(c->cluster_key, doc, "cluster_key");
+	take_text(c->metrics, doc, "metrics");
+	err = take_listen(c, doc, e);
 	c->cores = (unsigned)rpc_int(doc, "cores");
 	for (size_t i = 0; i < ARRAY_LEN(config_sections) && !err; i++)
 		if (json_object_object_get_ex(doc, config_sections[i].section,

@@ -5,6 +5,13 @@
  *
  *     node: alpha            # default: the host's name
  *     cores: 2               # reactor threads; default 1
+ *     cluster_key: /etc/causeway/key     # mode 0600, the same on every node
+ *     listen: [192.0.2.1:7000, 198.51.100.1:7000]
+ *     metrics: unix:/run/causeway/metrics.sock
+ *     peers:
+ *       - { name: beta, addresses: [192.0.2.2:7000, 198.51.100.2:7000] }
+ *     windows:
+ *       - { name: spare, size: 4G, allow: [beta:rw] }
  *     drives:
  *       - { name: d1, spec: "file:/srv/d1.img,size=10G" }
  *     pools:
@@ -15,7 +22,8 @@
  *       - { type: nbd, volume: tank/vm1, unix: /run/vm1.sock }
  *
  * Each section is one method of control/methods.h, each entry the parameters
- * of one call; a size may be written 10G.
+ * of one call; a size may be written 10G.  A peer that has the name of this
+ * node is skipped, so that one file does for all nodes of a cluster.
  *
  *   F1  what is there and equal is left alone;
  *   F2  what is there and different is an error that says what differs:
@@ -37,6 +45,11 @@ extern const size_t config_sections_count;
 extern const struct rpc_param config_rows[];
 extern const size_t config_rows_count;
 
+#define CONFIG_PATH_MAX 1023
+
+/* "unix:PATH" or "ADDRESS:PORT", for `metrics`. */
+extern const struct rpc_syntax config_metrics_syntax;
+
 struct config_call {
 	const struct rpc_method *method;
 	struct json_object *params; /* checked by the method's table */
@@ -44,9 +57,13 @@ struct config_call {
 };
 
 struct config {
-	char node[METHODS_NAME_MAX + 1]; /* "" if not given */
-	unsigned cores;                  /* 0 if not given */
-	struct config_call *calls;       /* in the order of application */
+	char node[METHODS_NAME_MAX + 1];       /* "" if not given */
+	unsigned cores;                        /* 0 if not given */
+	char cluster_key[CONFIG_PATH_MAX + 1]; /* "" if not given */
+	char metrics[CONFIG_PATH_MAX + 1];     /* the same */
+	char listen[METHODS_LINKS_MAX][METHODS_LINK_MAX + 1];
+	unsigned n_listen;
+	struct config_call *calls; /* in the order of application */
 	size_t n_calls;
 };
 

@@ -55,6 +55,89 @@ static int compare_drive(const struct config_call *call,
 	return differs(call, e, what, is, spec);
 }
 
+/* Whether both lists of strings have the same, in whatever order. */
+static bool same_strings(struct json_object *a, struct json_object *b,
+                         const char *key)
+{
+	size_t n = rpc_strings(a, key);
+
+	if (rpc_strings(b, key) != n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = rpc_strings_at(a, key, i);
+		size_t k = 0;
+
+		while (k < n && strcmp(rpc_strings_at(b, key, k), text) != 0)
+			k++;
+		if (k == n)
+			return false;
+	}
+	return true;
+}
+
+static int compare_node(const struct config_call *call,
+                        struct json_object *status, struct err *e)
+{
+	const char *name = rpc_string(call->params, "name");
+	struct json_object *there = find(status, "peers", "name", name);
+	const char *own = rpc_string(status, "node");
+	char what[100];
+
+	if (own && !strcmp(own, name))
+		return 0; /* one file for all nodes */
+	if (!there || !rpc_bool(there, "configured"))
+		return 1; /* it may have come by itself */
+	if (same_strings(call->params, there, "addresses"))
+		return 0;
+	snprintf(what, sizeof(what), "node %s", name);
+	return differs(call, e, what, "other addresses", "these");
+}
+
+static bool is_granted(struct json_object *window, const char *allow)
+{
+	char node[METHODS_NAME_MAX + 1];
+	struct json_object *grant;
+	unsigned rights = 0;
+	const char *is;
+
+	if (methods_split_allow(allow, node, &rights))
+		return false;
+	grant = find(window, "grants", "node", node);
+	is = grant ? rpc_string(grant, "rights") : NULL;
+	return is && strcmp(is, methods_rights[rights]) == 0;
+}
+
+/* Grants that the file does not list are left alone: `window grant` made
+ * them. */
+static int compare_window(const struct config_call *call,
+                          struct json_object *status, struct err *e)
+{
+	const char *name = rpc_string(call->params, "name");
+	const char *file = rpc_string(call->params, "file");
+	struct json_object *there = find(status, "windows", "name", name);
+	const char *is = there ? rpc_string(there, "file") : NULL;
+	char what[100], size[40];
+
+	if (!there)
+		return 1;
+	snprintf(what, sizeof(what), "window %s", name);
+	if (rpc_size(there, "size") != rpc_size(call->params, "size")) {
+		snprintf(size, sizeof(size), "size %" PRIu64,
+		         rpc_size(there, "size"));
+		return differs(call, e, what, size, "another size");
+	}
+	if (!file != !is || (file && strcmp(file, is) != 0))
+		return differs(call, e, what, is ? is : "memory",
+		               file ? file : "memory");
+	for (size_t i = 0; i < rpc_strings(call->params, "allow"); i++) {
+		const char *allow = rpc_strings_at(call->params, "allow", i);
+
+		if (!is_granted(there, allow))
+			return differs(call, e, what, "another grant", allow);
+	}
+	return 0;
+}
+
 static bool pool_has(struct json_object *pool, const char *drive)
 {
 	return find(pool, "drives", "name", drive) != NULL;
@@ -148,6 +231,8 @@ int config_compare(const struct config_call *call, struct json_object *status,
 		int (*compare)(const struct config_call *call,
 		               struct json_object *status, struct err *e);
 	} rows[] = {
+		{ "node.add", compare_node },
+		{ "window.create", compare_window },
 		{ "drive.add", compare_drive },
 		{ "pool.create", compare_pool },
 		{ "volume.create", compare_volume },

@@ -44,7 +44,8 @@ static const struct rpc_param drive_add[] = {
 	  .required = true,
 	  .min = 1,
 	  .max = 1024,
-	  .doc = "what it is: file:PATH[,size=SIZE] or ram:SIZE" },
+	  .doc = "what it is: file:PATH[,size=SIZE], ram:SIZE or "
+	         "remote:NODE/WINDOW" },
 };
 
 static const struct rpc_param drive_name[] = {
@@ -69,7 +70,7 @@ static const struct rpc_param export_create[] = {
 	  .type = RPC_STRING,
 	  .one_of = 1,
 	  .min = 3,
-	  .max = 264,
+	  .max = METHODS_TCP_MAX,
 	  .syntax = &methods_tcp_syntax,
 	  .doc = "address and port to listen on" },
 	{ .name = "name",
@@ -85,9 +86,89 @@ static const struct rpc_param export_name[] = {
 	NAME("name", "name of the export"),
 };
 
+static const struct rpc_param node_add[] = {
+	NAME("name", "name that the other node has"),
+	{ .name = "addresses",
+	  .type = RPC_STRINGS,
+	  .required = true,
+	  .min = 1,
+	  .max = METHODS_LINKS_MAX,
+	  .syntax = &methods_link_syntax,
+	  .doc = "where it listens; each address is a link of its own" },
+};
+
+static const struct rpc_param node_name[] = {
+	NAME("name", "name of the other node"),
+};
+
+static const struct rpc_param window_create[] = {
+	NAME("name", "name of the window on this node"),
+	{ .name = "size",
+	  .type = RPC_SIZE,
+	  .required = true,
+	  .min = 4096,
+	  .max = METHODS_WINDOW_MAX,
+	  .doc = "size in bytes, a multiple of 4096" },
+	{ .name = "file",
+	  .type = RPC_STRING,
+	  .min = 2,
+	  .max = 1023,
+	  .syntax = &methods_path_syntax,
+	  .doc = "file that holds its bytes, made if there is none; memory "
+	         "if not given" },
+	{ .name = "allow",
+	  .type = RPC_STRINGS,
+	  .min = 1,
+	  .max = METHODS_GRANTS_MAX,
+	  .syntax = &methods_allow_syntax,
+	  .doc = "nodes that may reach it, and how; none if not given" },
+};
+
+static const struct rpc_param window_grant[] = {
+	NAME("name", "name of the window on this node"),
+	NAME("node", "name of the node that may reach it"),
+	{ .name = "rights",
+	  .type = RPC_ENUM,
+	  .required = true,
+	  .values = methods_rights,
+	  .doc = "read only, write only, or both" },
+	{ .name = "lease_s",
+	  .type = RPC_INT,
+	  .min = 1,
+	  .max = METHODS_LEASE_MAX,
+	  .doc = "seconds after which the grant ends by itself" },
+	{ .name = "bytes_per_s",
+	  .type = RPC_SIZE,
+	  .min = 4096,
+	  .max = INT64_MAX,
+	  .doc = "most bytes per second that it may move" },
+	{ .name = "ops_per_s",
+	  .type = RPC_INT,
+	  .min = 1,
+	  .max = UINT32_MAX,
+	  .doc = "most operations per second" },
+};
+
+static const struct rpc_param window_revoke[] = {
+	NAME("name", "name of the window on this node"),
+	{ .name = "node",
+	  .type = RPC_STRING,
+	  .min = 1,
+	  .max = METHODS_NAME_MAX,
+	  .syntax = &methods_name_syntax,
+	  .doc = "node whose grant ends; all if not given" },
+};
+
+static const struct rpc_param window_name[] = {
+	NAME("name", "name of the window on this node"),
+};
+
 const struct rpc_method methods_fast[] = {
 	{ .name = "status",
-	  .doc = "The node: processes, drives, pools, volumes, exports" },
+	  .doc = "The node: processes, drives, pools, volumes, exports, peers, "
+	         "windows" },
+	{ .name = "doctor",
+	  .doc = "What of this machine's set-up will get in the way" },
 	METHOD("drive.add", "Make a drive known to this node", drive_add),
 	{ .name = "drive.list", .doc = "The drives of this node" },
 	METHOD("drive.remove", "Forget a drive that no pool uses", drive_name),
@@ -97,6 +178,21 @@ const struct rpc_method methods_fast[] = {
 	{ .name = "export.list", .doc = "The exports with their counters" },
 	METHOD("export.remove", "Stop serving and close its connections",
 	       export_name),
+	METHOD("node.add", "Make another node known, and talk to it", node_add),
+	{ .name = "node.list", .doc = "The other nodes, with their links" },
+	METHOD("node.show", "One of them", node_name),
+	METHOD("node.remove", "Forget another node; what it was granted ends",
+	       node_name),
+	METHOD("window.create", "Let other nodes reach memory of this one",
+	       window_create),
+	METHOD("window.grant", "Allow a node to reach a window", window_grant),
+	METHOD("window.revoke",
+	       "End a grant; when it has returned no byte moves any more",
+	       window_revoke),
+	{ .name = "window.list",
+	  .doc = "The windows: who may reach them, and what was moved" },
+	METHOD("window.remove", "End a window; what is in its memory is lost",
+	       window_name),
 	{ .name = "daemon.stop",
 	  .doc = "End the daemon; everything accepted is kept" },
 };

@@ -26,6 +26,21 @@
 /* The largest volume. */
 #define METHODS_VOLUME_MAX (UINT64_C(1) << 56)
 
+/* Links to one peer, and listening addresses of a node. */
+#define METHODS_LINKS_MAX 8
+
+#define METHODS_LINK_MAX 79 /* bytes of its address */
+
+/* Bytes of ADDRESS:PORT. */
+#define METHODS_TCP_MAX 264
+
+/* The largest window, and the grants of one. */
+#define METHODS_WINDOW_MAX (UINT64_C(1) << 46)
+#define METHODS_GRANTS_MAX 64
+
+/* The longest lease: ten years. */
+#define METHODS_LEASE_MAX INT64_C(315360000)
+
 extern const struct rpc_method methods_fast[];
 extern const size_t methods_fast_count;
 extern const struct rpc_method methods_slow[];
@@ -40,6 +55,14 @@ extern const struct rpc_syntax methods_name_syntax;   /* "tank" */
 extern const struct rpc_syntax methods_volume_syntax; /* "tank/vm1" */
 extern const struct rpc_syntax methods_tcp_syntax;    /* "127.0.0.1:10809" */
 extern const struct rpc_syntax methods_path_syntax;   /* absolute, for unix */
+extern const struct rpc_syntax methods_link_syntax;   /* "tls:192.0.2.1:7000" */
+extern const struct rpc_syntax methods_allow_syntax;  /* "alpha:ro" */
+extern const char *const methods_rights[];            /* "ro", "wo", "rw" */
+
+/* Cut "NODE:RIGHTS" in two; *rights is an index of methods_rights.
+ * @return 0; -EINVAL, the outputs untouched. */
+int methods_split_allow(const char *text, char node[METHODS_NAME_MAX + 1],
+                        unsigned *rights);
 
 /*
  * Cut "POOL/VOL" in two.  @return 0; -EINVAL, the buffers untouched.

@@ -7,28 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-static const char first_letters[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789";
-
-static bool is_first(char c)
-{
-	return c && strchr(first_letters, c);
-}
-
-static bool is_name(const char *text, size_t n)
-{
-	if (n == 0 || n > METHODS_NAME_MAX || !is_first(text[0]))
-		return false;
-	for (size_t i = 1; i < n; i++)
-		if (!is_first(text[i]) && !(text[i] && strchr("_.-", text[i])))
-			return false;
-	return true;
-}
-
 static bool name_valid(const char *text)
 {
-	return is_name(text, strlen(text));
+	return base_is_name(text, strlen(text));
 }
 
 const struct rpc_syntax methods_name_syntax = {
@@ -43,7 +24,7 @@ int methods_split_volume(const char *text, char pool[METHODS_NAME_MAX + 1],
 	const char *slash = strchr(text, '/');
 	size_t n;
 
-	if (!slash || !is_name(text, (size_t)(slash - text)) ||
+	if (!slash || !base_is_name(text, (size_t)(slash - text)) ||
 	    !name_valid(slash + 1))
 		return -EINVAL;
 	n = (size_t)(slash - text);
@@ -88,7 +69,8 @@ static bool is_host(const char *text, size_t n, bool bracketed)
 	if (n == 0 || n > 255)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!is_first(text[i]) && !(text[i] && strchr(more, text[i])))
+		if (!isalnum((unsigned char)text[i]) &&
+		    !(text[i] && strchr(more, text[i])))
 			return false;
 	return true;
 }
@@ -112,6 +94,27 @@ const struct rpc_syntax methods_tcp_syntax = {
 	.valid = tcp_valid,
 };
 
+static bool link_valid(const char *text)
+{
+	static const char *const schemes[] = { "tcp:", "tls:", "verbs:" };
+
+	if (strlen(text) > METHODS_LINK_MAX)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0) {
+			text += strlen(schemes[i]);
+			break;
+		}
+	return tcp_valid(text) ||
+	       (text[0] == '*' && text[1] == ':' && is_port(text + 2));
+}
+
+const struct rpc_syntax methods_link_syntax = {
+	.words = "ADDRESS:PORT, tls:ADDRESS:PORT or verbs:ADDRESS:PORT, as in "
+		 "192.0.2.1:7000",
+	.valid = link_valid,
+};
+
 static bool path_valid(const char *text)
 {
 	return text[0] == '/' && text[1];
@@ -120,4 +123,36 @@ static bool path_valid(const char *text)
 const struct rpc_syntax methods_path_syntax = {
 	.words = "an absolute path, as in /run/causeway/vm1.sock",
 	.valid = path_valid,
+};
+
+const char *const methods_rights[] = { "ro", "wo", "rw", NULL };
+
+int methods_split_allow(const char *text, char node[METHODS_NAME_MAX + 1],
+                        unsigned *rights)
+{
+	const char *colon = strchr(text, ':');
+
+	if (!colon || !base_is_name(text, (size_t)(colon - text)))
+		return -EINVAL;
+	for (unsigned i = 0; methods_rights[i]; i++)
+		if (strcmp(colon + 1, methods_rights[i]) == 0) {
+			memcpy(node, text, (size_t)(colon - text));
+			node[colon - text] = '\0';
+			*rights = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static bool allow_valid(const char *text)
+{
+	char node[METHODS_NAME_MAX + 1];
+	unsigned rights;
+
+	return methods_split_allow(text, node, &rights) == 0;
+}
+
+const struct rpc_syntax methods_allow_syntax = {
+	.words = "NODE:ro, NODE:wo or NODE:rw",
+	.valid = allow_valid,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The state in memory, and its text. */
-#include "control/state.h"
+#include "control/state_priv.h"
 
 #include "base/base.h"
 #include "base/crc.h"
@@ -22,6 +22,8 @@ void state_init(struct state *s)
 	*s = (struct state){ .node = "" };
 	list_init(&s->drives);
 	list_init(&s->exports);
+	list_init(&s->peers);
+	list_init(&s->windows);
 }
 
 void state_fini(struct state *s)
@@ -32,6 +34,11 @@ void state_fini(struct state *s)
 	LIST_FOREACH (node, &s->exports)
 		state_remove_export(
 			s, list_entry(node, struct state_export, link));
+	LIST_FOREACH (node, &s->peers)
+		state_remove_peer(list_entry(node, struct state_peer, link));
+	LIST_FOREACH (node, &s->windows)
+		state_remove_window(
+			list_entry(node, struct state_window, link));
 }
 
 static void copy(char *to, size_t size, const char *from)
@@ -144,7 +151,7 @@ void state_free_name(const struct state *s, const char *type,
 
 /* -- to text -------------------------------------------------------------- */
 
-static void add_string(struct json_object *o, const char *key, const char *text)
+void state_put_text(struct json_object *o, const char *key, const char *text)
 {
 	json_object_object_add(o, key, json_object_new_string(text));
 }
@@ -158,8 +165,8 @@ static struct json_object *drives_json(const struct state *s)
 			list_entry(node, struct state_drive, link);
 		struct json_object *o = json_object_new_object();
 
-		add_string(o, "name", d->name);
-		add_string(o, "spec", d->spec);
+		state_put_text(o, "name", d->name);
+		state_put_text(o, "spec", d->spec);
 		json_object_object_add(o, "failed",
 		                       json_object_new_boolean(d->failed));
 		json_object_array_add(list, o);
@@ -176,10 +183,10 @@ static struct json_object *exports_json(const struct state *s)
 			list_entry(node, struct state_export, link);
 		struct json_object *o = json_object_new_object();
 
-		add_string(o, "name", x->name);
-		add_string(o, "type", x->type);
-		add_string(o, "volume", x->volume);
-		add_string(o, "address", x->address);
+		state_put_text(o, "name", x->name);
+		state_put_text(o, "type", x->type);
+		state_put_text(o, "volume", x->volume);
+		state_put_text(o, "address", x->address);
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -201,10 +208,15 @@ char *state_format(const struct state *s)
 	const char *text;
 	char *copied = NULL;
 
-	add_string(body, "node", s->node);
+	state_put_text(body, "node", s->node);
+	state_put_id(body, s->id);
+	json_object_object_add(body, "boot", json_object_new_uint64(s->boot));
 	json_object_object_add(body, "drives", drives_json(s));
 	json_object_object_add(body, "exports", exports_json(s));
-	add_string(file, "format", FORMAT);
+	json_object_object_add(body, "peers", state_peers_json(&s->peers));
+	json_object_object_add(body, "windows",
+	                       state_windows_json(&s->windows));
+	state_put_text(file, "format", FORMAT);
 	json_object_object_add(file, "version",
 	                       json_object_new_int(STATE_VERSION));
 	json_object_object_add(file, "crc32c",
@@ -275,12 +287,12 @@ static const struct rpc_param export_rows[] = {
 	{ .name = "address",
 	  .type = RPC_STRING,
 	  .required = true,
-	  .max = 269,
+	  .max = METHODS_TCP_MAX + 5,
 	  .syntax = &address_syntax,
 	  .doc = "where it listens" },
 };
 
-static int damaged(struct err *e, const char *why)
+int state_damaged(struct err *e, const char *why)
 {
 	return err_set(e, -EBADMSG,
 	               "the state file is damaged: %s; nothing was changed, "
@@ -301,7 +313,7 @@ static int parse_drives(struct json_object *list, struct state *s,
 		              &why) ||
 		    state_add_drive(s, rpc_string(o, "name"),
 		                    rpc_string(o, "spec"), &why))
-			return damaged(e, why.text);
+			return state_damaged(e, why.text);
 		state_find_drive(s, rpc_string(o, "name"))->failed =
 			rpc_bool(o, "failed");
 	}
@@ -322,29 +334,41 @@ static int parse_exports(struct json_object *list, struct state *s,
 		                     rpc_string(o, "type"),
 		                     rpc_string(o, "volume"),
 		                     rpc_string(o, "address"), &why))
-			return damaged(e, why.text);
+			return state_damaged(e, why.text);
 	}
 	return 0;
 }
 
-static int parse_body(struct json_object *body, struct state *s, struct err *e)
+static int parse_body(struct json_object *body, intmax_t version,
+                      struct state *s, struct err *e)
 {
 	struct json_object *drives = NULL, *exports = NULL;
+	struct json_object *peers = NULL, *windows = NULL;
 	const char *node = NULL;
 	int err;
 
 	if (json_object_is_type(body, json_type_object)) {
+		json_object_object_get_ex(body, "peers", &peers);
+		json_object_object_get_ex(body, "windows", &windows);
 		node = rpc_string(body, "node");
 		json_object_object_get_ex(body, "drives", &drives);
 		json_object_object_get_ex(body, "exports", &exports);
 	}
 	if (!node || (node[0] && !methods_name_syntax.valid(node)) ||
 	    !json_object_is_type(drives, json_type_array) ||
-	    !json_object_is_type(exports, json_type_array))
-		return damaged(e, "a part is missing");
+	    !json_object_is_type(exports, json_type_array) ||
+	    (version > 1 && (!json_object_is_type(peers, json_type_array) ||
+	                     !json_object_is_type(windows, json_type_array))))
+		return state_damaged(e, "a part is missing");
 	err = parse_drives(drives, s, e);
 	if (!err)
 		err = parse_exports(exports, s, e);
+	if (!err && version > 1)
+		err = state_parse_id(body, s, e);
+	if (!err && version > 1)
+		err = state_parse_peers(peers, &s->peers, e);
+	if (!err && version > 1)
+		err = state_parse_windows(windows, &s->windows, e);
 	if (!err)
 		copy(s->node, sizeof(s->node), node);
 	return err;
@@ -354,24 +378,25 @@ static int parse_file(struct json_object *file, struct state *s, struct err *e)
 {
 	struct json_object *body = NULL;
 	const char *format = NULL;
+	intmax_t version;
 
 	if (json_object_is_type(file, json_type_object))
 		format = rpc_string(file, "format");
 	if (!format || strcmp(format, FORMAT) != 0)
-		return damaged(e, "it is no state file");
-	if (rpc_int(file, "version") > STATE_VERSION)
+		return state_damaged(e, "it is no state file");
+	version = rpc_int(file, "version");
+	if (version > STATE_VERSION)
 		return err_set(e, -EPROTONOSUPPORT,
 		               "the state file has version %jd and this "
 		               "program knows %d; start the newer causewayd "
 		               "that wrote it",
-		               (intmax_t)rpc_int(file, "version"),
-		               STATE_VERSION);
+		               version, STATE_VERSION);
 	json_object_object_get_ex(file, "state", &body);
-	if (rpc_int(file, "version") != STATE_VERSION || !body)
-		return damaged(e, "a part is missing");
+	if (version < 1 || !body)
+		return state_damaged(e, "a part is missing");
 	if (rpc_int(file, "crc32c") != body_crc(body))
-		return damaged(e, "its checksum does not fit");
-	return parse_body(body, s, e);
+		return state_damaged(e, "its checksum does not fit");
+	return parse_body(body, version, s, e);
 }
 
 int state_parse(const char *text, size_t n, struct state *s, struct err *e)
@@ -381,7 +406,7 @@ int state_parse(const char *text, size_t n, struct state *s, struct err *e)
 	int err;
 
 	if (rpc_parse(text, n, &file, &why) != 0)
-		return damaged(e, why.text);
+		return state_damaged(e, why.text);
 	err = parse_file(file, s, e);
 	json_object_put(file);
 	if (err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * control/state - what a node must remember that no drive does: which drives
- * it has and what it exports.  Pools and volumes are on the drives.
+ * it has, what it exports, which other nodes it knows and what of its memory
+ * they may reach.  Pools and volumes are on the drives.
  *
  * DIR/state.json holds it, with a checksum, and is replaced as a whole: a new
  * file is written, flushed, renamed over the old one, and the folder flushed.
@@ -20,11 +21,14 @@
 
 #include <stddef.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2 /* 1 had no peers and no windows; it is read too */
 #define STATE_DRIVES_MAX 1024u
 #define STATE_EXPORTS_MAX 1024u
 #define STATE_SIZE_MAX (1u << 20) /* bytes of the file */
 #define STATE_SPEC_MAX 1024
+#define STATE_PEERS_MAX 256u
+#define STATE_WINDOWS_MAX 1024u
+#define STATE_FILE_MAX 1023
 
 struct state_drive {
 	struct list link;
@@ -41,10 +45,44 @@ struct state_export {
 	char address[270]; /* "unix:PATH" or "tcp:ADDRESS:PORT" as asked for */
 };
 
+struct state_peer {
+	struct list link;
+	char name[METHODS_NAME_MAX + 1];
+	char address[METHODS_LINKS_MAX][METHODS_LINK_MAX + 1];
+	unsigned n_addresses;
+	void *live; /* whoever keeps the state: what it has of this peer */
+};
+
+struct state_grant {
+	struct list link;
+	char node[METHODS_NAME_MAX + 1];
+	unsigned rights;      /* index of methods_rights */
+	uint64_t expires_s;   /* since 1970; 0: never */
+	uint64_t bytes_per_s; /* 0: no limit */
+	uint64_t ops_per_s;   /* 0: no limit */
+	void *live;
+};
+
+struct state_window {
+	struct list link;
+	char name[METHODS_NAME_MAX + 1];
+	uint64_t size;
+	char file[STATE_FILE_MAX + 1]; /* "": memory */
+	struct list grants;
+	unsigned n_grants;
+	void *live;
+};
+
+#define STATE_ID 16 /* bytes */
+
 struct state {
 	char node[METHODS_NAME_MAX + 1]; /* "" until it has a name */
+	uint8_t id[STATE_ID];            /* zeroes until it has one */
+	uint64_t boot;                   /* starts so far */
 	struct list drives;
 	struct list exports;
+	struct list peers;
+	struct list windows;
 	unsigned n_drives;
 	unsigned n_exports;
 };
@@ -68,6 +106,31 @@ void state_remove_export(struct state *s, struct state_export *x);
 /* "nbd1", "nbd2", ...: the first that no export has. */
 void state_free_name(const struct state *s, const char *type,
                      char name[METHODS_NAME_MAX + 1]);
+
+/* -- peers and windows ----------------------------------------------------- */
+
+/* Each makes an entry, which the caller fills in, on the list that it is
+ * given.  NULL with words: -EEXIST, -ENOSPC, -ENOMEM. */
+struct state_peer *state_add_peer(struct list *peers, const char *name,
+                                  struct err *e);
+struct state_window *state_add_window(struct list *windows, const char *name,
+                                      struct err *e);
+struct state_grant *state_add_grant(struct state_window *w, const char *node,
+                                    struct err *e);
+
+/* NULL: there is none. */
+struct state_peer *state_find_peer(const struct list *peers, const char *name);
+struct state_window *state_find_window(const struct list *windows,
+                                       const char *name);
+struct state_grant *state_find_grant(const struct state_window *w,
+                                     const char *node);
+
+/* Off the list, and freed. */
+void state_remove_peer(struct state_peer *p);
+void state_remove_window(struct state_window *w);
+void state_remove_grant(struct state_window *w, struct state_grant *g);
+
+/* -- text and file --------------------------------------------------------- */
 
 /*
  * Read a state file's text into an initialised, empty state.

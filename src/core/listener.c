@@ -24,9 +24,9 @@ static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) ==
                       LISTENER_PATH_MAX + 1,
               "a path fits with its NUL");
 
-static int open_socket(int family, struct err *e)
+static int open_socket(int family, int type, struct err *e)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd >= 0 ? fd
 	               : err_set(e, -errno, "cannot make a socket: %s",
@@ -102,7 +102,7 @@ static int remove_stale(const struct sockaddr_un *sa, struct err *e)
 		               "choose another path",
 		               path);
 	/* Does not block: a living one whose backlog is full gives EAGAIN. */
-	fd = open_socket(AF_UNIX, e);
+	fd = open_socket(AF_UNIX, SOCK_STREAM, e);
 	if (fd < 0)
 		return fd;
 	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
@@ -147,7 +147,8 @@ static int bind_unix(int fd, const struct sockaddr_un *sa, struct err *e)
 	               strerror(errno));
 }
 
-static int open_unix(struct listener *l, const char *path, struct err *e)
+static int open_unix(struct listener *l, int type, const char *path,
+                     struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	size_t length = strlen(path);
@@ -162,7 +163,7 @@ static int open_unix(struct listener *l, const char *path, struct err *e)
 		               "socket takes %u; choose a shorter one than %s",
 		               length, LISTENER_PATH_MAX, path);
 	memcpy(sa.sun_path, path, length);
-	l->watch.fd = open_socket(AF_UNIX, e);
+	l->watch.fd = open_socket(AF_UNIX, type, e);
 	if (l->watch.fd < 0)
 		return l->watch.fd;
 	err = bind_unix(l->watch.fd, &sa, e);
@@ -286,7 +287,7 @@ static int open_tcp(struct listener *l, const char *text, struct err *e)
 		               "%s is not ADDR:PORT with a numeric address, "
 		               "such as 127.0.0.1:10809 or [::1]:10809",
 		               text);
-	l->watch.fd = fd = open_socket(ai->ai_family, e);
+	l->watch.fd = fd = open_socket(ai->ai_family, SOCK_STREAM, e);
 	if (fd < 0) {
 		err = fd;
 		goto free_address;
@@ -335,7 +336,7 @@ static void drop_socket(struct listener *l)
 int listener_open(struct reactor *r, struct listener *l,
                   enum listener_kind kind, const char *address, struct err *e)
 {
-	int err;
+	int err = -EINVAL;
 
 	assert(!l->reactor && l->accepted);
 	*l = (struct listener){
@@ -344,8 +345,17 @@ int listener_open(struct reactor *r, struct listener *l,
 		.watch = { .fd = -1, .events = EPOLLIN, .ready = accept_one },
 		.pause = { .fire = resume_accepting },
 	};
-	err = kind == LISTENER_UNIX ? open_unix(l, address, e)
-	                            : open_tcp(l, address, e);
+	switch (kind) {
+	case LISTENER_UNIX:
+		err = open_unix(l, SOCK_STREAM, address, e);
+		break;
+	case LISTENER_UNIX_PACKET:
+		err = open_unix(l, SOCK_SEQPACKET, address, e);
+		break;
+	case LISTENER_TCP:
+		err = open_tcp(l, address, e);
+		break;
+	}
 	if (!err && listen(l->watch.fd, LISTENER_BACKLOG) != 0)
 		err = kind == LISTENER_TCP
 		              ? refused_tcp(address, -errno, e)

@@ -16,18 +16,15 @@
  * While it pauses, clients wait in the kernel's backlog.  The first pause of a
  * time of want is logged, with its reason.
  *
- * Address    LISTENER_UNIX: the path of the socket, at most
- *            LISTENER_PATH_MAX bytes.
- *            LISTENER_TCP: ADDR:PORT, or [ADDR]:PORT for IPv6.  ADDR is
- *            numeric; "localhost" is 127.0.0.1, "*" and nothing are 0.0.0.0.
- *            Port 0 has the kernel choose; see listener_port().  IPv6 serves
- *            no IPv4 clients.
- * Threads    Everything on the reactor's thread.
- * Ownership  The struct is the owner's and a zeroed one is closed.  The
- *            address is copied.  A connection is the owner's from the call
- *            of accepted() on: non-blocking, close-on-exec, and for TCP with
- *            TCP_NODELAY and SO_KEEPALIVE.
- * Errors     0 or a negative errno, with words in *e.
+ * Address    LISTENER_UNIX, LISTENER_UNIX_PACKET: the path of the socket, at
+ * most LISTENER_PATH_MAX bytes. LISTENER_TCP: ADDR:PORT, or [ADDR]:PORT for
+ * IPv6.  ADDR is numeric; "localhost" is 127.0.0.1, "*" and nothing are
+ * 0.0.0.0. Port 0 has the kernel choose; see listener_port().  IPv6 serves no
+ * IPv4 clients. Threads    Everything on the reactor's thread. Ownership  The
+ * struct is the owner's and a zeroed one is closed.  The address is copied.  A
+ * connection is the owner's from the call of accepted() on: non-blocking,
+ * close-on-exec, and for TCP with TCP_NODELAY and SO_KEEPALIVE. Errors     0 or
+ * a negative errno, with words in *e.
  *
  * Invariants
  *   L1  accepted() never runs inside listener_open(), nor after
@@ -64,7 +61,11 @@
 
 struct reactor;
 
-enum listener_kind { LISTENER_UNIX, LISTENER_TCP };
+enum listener_kind {
+	LISTENER_UNIX,        /* a stream */
+	LISTENER_UNIX_PACKET, /* SOCK_SEQPACKET */
+	LISTENER_TCP,
+};
 
 struct listener {
 	/* set by the owner before listener_open() */

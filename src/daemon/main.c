@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* causewayd: the daemon, and with --slow its child, the slow stack. */
-#include "control/node.h"
+#include "control/daemon.h"
 #include "control/slow_service.h"
 #include "volume/handoff_format.h"
 
@@ -15,12 +15,26 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"usage: causewayd --state DIR [--config FILE] [--ready-fd N]\n"
+	"usage: causewayd --state DIR [--config FILE] [--listen ADDR:PORT]...\n"
+	"                 [--cluster-key FILE | --insecure] [--metrics WHERE]\n"
+	"                 [--ready-fd N]\n"
 	"\n"
 	"  --state DIR    folder of this node's state; DIR/control.sock is "
 	"where\n"
 	"                 'causeway --socket DIR/control.sock' finds it\n"
-	"  --config FILE  YAML: drives, pools, volumes and exports to have\n"
+	"  --config FILE  YAML: drives, pools, volumes, exports, peers and "
+	"windows\n"
+	"                 to have\n"
+	"  --listen ADDR:PORT\n"
+	"                 let other nodes reach this one there; nowhere if not "
+	"given\n"
+	"  --cluster-key FILE\n"
+	"                 the key that all nodes of the cluster share, mode "
+	"0600\n"
+	"  --insecure     talk to other nodes without a key: for tests only\n"
+	"  --metrics WHERE\n"
+	"                 serve counters over HTTP: unix:PATH or "
+	"127.0.0.1:PORT\n"
 	"  --ready-fd N   write a line to descriptor N when all is served\n"
 	"  --version\n"
 	"\n"
@@ -29,6 +43,10 @@ static const char usage[] =
 static const struct option longs[] = {
 	{ "state", required_argument, NULL, 's' },
 	{ "config", required_argument, NULL, 'c' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "cluster-key", required_argument, NULL, 'k' },
+	{ "insecure", no_argument, NULL, 'i' },
+	{ "metrics", required_argument, NULL, 'm' },
 	{ "ready-fd", required_argument, NULL, 'r' },
 	{ "slow", no_argument, NULL, 'S' },
 	{ "version", no_argument, NULL, 'v' },
@@ -70,17 +88,17 @@ static void raise_open_files(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
-static int run_node(const struct node_opts *opts)
+static int run_node(const struct daemon_opts *opts)
 {
 	struct err e = { 0 };
-	struct node *n;
+	struct daemon *n;
 	int err;
 
 	raise_open_files();
-	err = node_create(opts, &n, &e);
+	err = daemon_create(opts, &n, &e);
 	if (!err) {
-		err = node_run(n, &e);
-		node_destroy(n);
+		err = daemon_run(n, &e);
+		daemon_destroy(n);
 	}
 	if (err)
 		fprintf(stderr, "causewayd: %s\n", e.text);
@@ -89,7 +107,8 @@ static int run_node(const struct node_opts *opts)
 
 int main(int argc, char **argv)
 {
-	struct node_opts opts = { .ready_fd = -1, .version = CAUSEWAY_VERSION };
+	struct daemon_opts opts = { .ready_fd = -1,
+		                    .version = CAUSEWAY_VERSION };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -99,6 +118,24 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			opts.config = optarg;
+			break;
+		case 'l':
+			if (opts.n_listen == DAEMON_LISTEN_MAX) {
+				fprintf(stderr,
+				        "causewayd: --listen: %u at most\n",
+				        DAEMON_LISTEN_MAX);
+				return EXIT_USAGE;
+			}
+			opts.listen[opts.n_listen++] = optarg;
+			break;
+		case 'k':
+			opts.cluster_key = optarg;
+			break;
+		case 'i':
+			opts.insecure = true;
+			break;
+		case 'm':
+			opts.metrics = optarg;
 			break;
 		case 'r':
 			opts.ready_fd = parse_fd(optarg);

@@ -19,13 +19,16 @@ int drive_open(const char *spec, struct block_device **out, struct err *e)
 		return drive_file_open(&s, out, e);
 	case DRIVE_RAM:
 		return drive_ram_open(s.size, out, e);
+	case DRIVE_REMOTE:
+		break;
 	}
-	return -EINVAL;
+	return err_set(e, -EINVAL, "%s is opened by remote_open()", spec);
 }
 
 int drive_info(const struct block_device *dev, struct drive_info *out)
 {
-	if (dev->ops != &drive_file_ops && dev->ops != &drive_ram_ops)
+	if (dev->ops != &drive_file_ops && dev->ops != &drive_ram_ops &&
+	    dev->ops != &drive_remote_ops)
 		return -ENOTBLK;
 	memset(out, 0, sizeof(*out));
 	out->type = dev->ops->type;
@@ -33,6 +36,8 @@ int drive_info(const struct block_device *dev, struct drive_info *out)
 	out->grain = dev->grain;
 	if (dev->ops == &drive_file_ops)
 		drive_file_info(dev, out);
+	if (dev->ops == &drive_remote_ops)
+		out->path = drive_remote_name(dev);
 	return 0;
 }
 
@@ -60,6 +65,8 @@ const char *drive_describe(const struct block_device *dev, char *out, size_t n)
 		snprintf(out, n, "%s (%s)", dev->ops->type, size);
 	else if (!info.path)
 		snprintf(out, n, "%s (%s)", info.type, size);
+	else if (dev->ops == &drive_remote_ops)
+		snprintf(out, n, "%s:%s (%s)", info.type, info.path, size);
 	else
 		snprintf(out, n, "%s:%s (%s, %s%s, %u B sectors)", info.type,
 		         info.path, size, info.block_device ? "device, " : "",

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * drive - the devices at the bottom: files, block devices, memory.
+ * drive - the devices at the bottom: files, block devices, memory, here or
+ * elsewhere.
  *
  *   file:PATH[,size=SIZE]   a regular file or a block device
  *   ram:SIZE                memory of this process, gone when it ends
+ *   remote:NODE/WINDOW      a window of another node (drive/remote.h, which
+ *                           opens it too: that takes an exchange with it)
  *
  * A drive may be used on every reactor thread (contract in block/block.h);
  * file drives need a reactor with io_uring.  Opening and closing are control
@@ -49,8 +52,10 @@
 int drive_open(const char *spec, struct block_device **out, struct err *e);
 
 struct drive_info {
-	const char *type; /* "file", "ram" */
-	const char *path; /* file only, else NULL; lives as long as the drive */
+	const char *type; /* "file", "ram", "remote" */
+	/* file: its path; remote: NODE/WINDOW; else NULL.  Lives as long as
+	 * the drive. */
+	const char *path;
 	uint64_t size;
 	uint32_t grain;
 	bool block_device; /* the file is one */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define HELP "write file:PATH[,size=SIZE] or ram:SIZE"
+#define HELP "write file:PATH[,size=SIZE], ram:SIZE or remote:NODE/WINDOW"
 
 /* Bytes of the operator's words that an error repeats. */
 #define SHOWN 96
@@ -87,6 +87,28 @@ static int parse_file(const char *text, struct drive_spec *s, struct err *e)
 	return parse_size(value, &s->size, e);
 }
 
+static bool copy_name(const char *text, size_t n, char name[BASE_NAME_MAX + 1])
+{
+	if (!base_is_name(text, n))
+		return false;
+	memcpy(name, text, n);
+	name[n] = '\0';
+	return true;
+}
+
+static int parse_remote(const char *text, struct drive_spec *s, struct err *e)
+{
+	size_t n = strcspn(text, "/");
+
+	if (!text[n] || !copy_name(text, n, s->node) ||
+	    !copy_name(text + n + 1, strlen(text + n + 1), s->window))
+		return err_set(e, -EINVAL,
+		               "\"%.*s\" is no window of another node: write "
+		               "remote:NODE/WINDOW, as in remote:beta/spare",
+		               SHOWN, text);
+	return 0;
+}
+
 int drive_spec_parse(const char *text, struct drive_spec *out, struct err *e)
 {
 	struct drive_spec s = { 0 };
@@ -99,6 +121,9 @@ int drive_spec_parse(const char *text, struct drive_spec *out, struct err *e)
 	} else if ((rest = after(text, "ram:"))) {
 		s.type = DRIVE_RAM;
 		err = parse_size(rest, &s.size, e);
+	} else if ((rest = after(text, "remote:"))) {
+		s.type = DRIVE_REMOTE;
+		err = parse_remote(rest, &s, e);
 	} else {
 		err = err_set(e, -EINVAL, "\"%.*s\" names no drive: " HELP,
 		              SHOWN, text);

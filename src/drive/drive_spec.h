@@ -3,6 +3,7 @@
 #ifndef DRIVE_DRIVE_SPEC_H
 #define DRIVE_DRIVE_SPEC_H
 
+#include "base/base.h"
 #include "base/err.h"
 
 #include <limits.h>
@@ -11,12 +12,15 @@
 #define DRIVE_SPEC_SIZE_MIN (UINT64_C(1) << 20)
 #define DRIVE_SPEC_SIZE_MAX (UINT64_C(1) << 50)
 
-enum drive_type { DRIVE_FILE, DRIVE_RAM };
+enum drive_type { DRIVE_FILE, DRIVE_RAM, DRIVE_REMOTE };
 
 struct drive_spec {
 	enum drive_type type;
 	uint64_t size;       /* bytes; 0: as large as the file is */
 	char path[PATH_MAX]; /* DRIVE_FILE */
+	/* DRIVE_REMOTE */
+	char node[BASE_NAME_MAX + 1];
+	char window[BASE_NAME_MAX + 1];
 };
 
 /*

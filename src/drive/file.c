@@ -135,9 +135,9 @@ static void bounce_copy(struct file_op *op, uint64_t length)
 		                    length - done, part, ARRAY_LEN(part), &n);
 
 		if (q->op == BLOCK_WRITE)
-			block_iov_to_buffer(part, n, op->bounce + done);
+			iov_to_buffer(part, n, op->bounce + done);
 		else
-			block_iov_from_buffer(part, n, op->bounce + done);
+			iov_from_buffer(part, n, op->bounce + done);
 		done += bytes;
 	}
 }

@@ -4,13 +4,14 @@
 # Sourced by the guest tests after interop/lib.sh: how to boot a guest.
 guest=${CAUSEWAY_GUEST:-$root/build-guest}
 
-# Have kernel and busybox, or skip.
+# get_guest [full]: have kernel and busybox, or skip.
 get_guest() {
 	need qemu-system-x86_64 xz lz4 zstd apt-get dpkg-deb
+	[ $# = 0 ] || guest+=-$1
 	(
 		exec 9>"$root/build-guest.lock"
 		flock 9
-		"$root/tests/guest/get-guest.sh" "$guest"
+		"$root/tests/guest/get-guest.sh" "$guest" "$@"
 	) || exit $?
 }
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# get-guest.sh DIR: Debian's kernel (vmlinux and modules) and a static busybox
-# for test guests, without installing them.  Exit 77 where they can't be had.
+# get-guest.sh DIR [cloud|full]: Debian's kernel (vmlinux and modules) and a
+# static busybox for test guests, without installing them.  Exit 77 where they
+# can't be had.  The cloud kernel is smaller; only the full one has RDMA.
 #
 # The kernel comes out of vmlinuz, because QEMU boots the ELF file (by PVH)
 # half a second sooner.
 set -euo pipefail
 dest=$1
+package=linux-image-cloud-amd64
+[ "${2:-cloud}" = cloud ] || package=linux-image-amd64
 [ ! -f "$dest/version" ] || exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,7 +21,7 @@ fetch() {
 	(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$@")
 }
 kernel() {
-	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+	apt-cache depends $package 2>/dev/null |
 		awk '/Depends: linux-image-/ { print $2; exit }'
 }
 if [ -z "$(kernel)" ] || ! fetch "$(kernel)" busybox-static; then

@@ -12,6 +12,7 @@ work=$(mktemp -d)
 state=$work/state
 daemon_pid=
 others=() # process ids that end with the script
+namespaces=() # of the network; the same
 keep=     # set: the daemon and its files outlive the script
 
 clean() {
@@ -24,6 +25,9 @@ clean() {
 		kill "$pid" 2>/dev/null || true
 	done
 	wait 2>/dev/null || true
+	for space in "${namespaces[@]}"; do
+		ip netns del "$space" || true
+	done
 	[ $status -eq 0 ] || [ $status -eq 77 ] ||
 		for log in "$work"/*.log; do
 			[ ! -f "$log" ] || tail -n 50 "$log" >&2

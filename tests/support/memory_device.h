@@ -34,10 +34,9 @@ static inline int memory_device_move(struct memory_device *m,
 	if (!m->bytes)
 		return 0;
 	if (q->op == BLOCK_READ)
-		block_iov_from_buffer(q->iov, q->iov_count,
-		                      m->bytes + q->offset);
+		iov_from_buffer(q->iov, q->iov_count, m->bytes + q->offset);
 	else if (q->op == BLOCK_WRITE)
-		block_iov_to_buffer(q->iov, q->iov_count, m->bytes + q->offset);
+		iov_to_buffer(q->iov, q->iov_count, m->bytes + q->offset);
 	else if (q->op != BLOCK_FLUSH)
 		memset(m->bytes + q->offset, 0, q->length);
 	return 0;

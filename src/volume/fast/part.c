@@ -270,7 +270,7 @@ static void submit_raid(struct thin_part *part, enum raid_kind kind)
 static void start_read(struct thin_part *part)
 {
 	if (entry_state(part->entry) != ENTRY_MAPPED) {
-		block_iov_zero(part->iov, part->n_iov);
+		iov_zero(part->iov, part->n_iov);
 		part_end(part, 0);
 		return;
 	}

@@ -119,11 +119,11 @@ static int cut(struct thin_op *op, struct thin_part *part)
 	if (q->iov) {
 		uint64_t at = op->next - q->offset;
 
-		n = block_iov_slice(q->iov, q->iov_count, at, part->length,
-		                    part->iov, RAID_IOV_IN);
+		n = iov_slice(q->iov, q->iov_count, at, part->length, part->iov,
+		              RAID_IOV_IN);
 		for (; n == -E2BIG;
-		     n = block_iov_slice(q->iov, q->iov_count, at, part->length,
-		                         part->iov, RAID_IOV_IN)) {
+		     n = iov_slice(q->iov, q->iov_count, at, part->length,
+		                   part->iov, RAID_IOV_IN)) {
 			part->length = part->length / 2 & ~(BLOCK_SECTOR - 1);
 			if (!part->length)
 				return -EINVAL;

@@ -62,8 +62,8 @@ const struct iovec *raid_slice(struct raid_op *op, uint32_t at, uint32_t length,
 		*n = op->iov_count;
 		return op->iov;
 	}
-	used = block_iov_slice(op->iov, op->iov_count, at, length, out,
-	                       RAID_IOV - op->n_iov);
+	used = iov_slice(op->iov, op->iov_count, at, length, out,
+	                 RAID_IOV - op->n_iov);
 	assert(used > 0);
 	op->n_iov = (uint8_t)(op->n_iov + used);
 	*n = (unsigned)used;

@@ -94,7 +94,7 @@ static void rebuild_done(struct raid_op *op)
 		sources[k] = op->scratch + (size_t)k * p->length;
 	xor_all(op->scratch, sources, n, p->length);
 	iov = raid_slice(op, p->at, p->length, &n);
-	block_iov_from_buffer(iov, n, op->scratch);
+	iov_from_buffer(iov, n, op->scratch);
 	op->lost &= (uint16_t) ~(1u << i);
 }
 

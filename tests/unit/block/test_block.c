@@ -163,11 +163,11 @@ static void every_slice_of_a_vector_is_that_part_of_it(void **state)
 		source[i] = (uint8_t)(i + 1);
 	for (unsigned from = 0; from <= 64; from++) {
 		for (unsigned len = 0; from + len <= 64; len++) {
-			int made = block_iov_slice(iov, n, from, len, out, 5);
+			int made = iov_slice(iov, n, from, len, out, 5);
 
 			assert_in_range(made, len ? 1 : 0, 4);
 			memset(got, 0, sizeof(got));
-			block_iov_to_buffer(out, (unsigned)made, got);
+			iov_to_buffer(out, (unsigned)made, got);
 			assert_memory_equal(got, source + from, len);
 			for (unsigned k = len; k < 64; k++)
 				assert_int_equal(got[k], 0);
@@ -182,14 +182,14 @@ static void a_slice_in_too_many_parts_is_refused(void **state)
 
 	(void)state;
 	out[3].iov_base = NULL;
-	assert_int_equal(block_iov_slice(iov, n, 0, 64, out, 3), -E2BIG);
+	assert_int_equal(iov_slice(iov, n, 0, 64, out, 3), -E2BIG);
 	assert_null(out[3].iov_base);
-	assert_int_equal(block_iov_slice(iov, n, 0, 64, out, 4), 4);
-	assert_int_equal(block_iov_slice(iov, n, 0, 41, out, 3), 3);
-	assert_int_equal(block_iov_slice(iov, n, 9, 1, out, 1), 1);
-	assert_int_equal(block_iov_slice(iov, n, 10, 1, out, 1), 1);
-	assert_int_equal(block_iov_slice(iov, n, 0, 64, out, 0), -E2BIG);
-	assert_int_equal(block_iov_slice(NULL, 0, 0, 0, out, 0), 0);
+	assert_int_equal(iov_slice(iov, n, 0, 64, out, 4), 4);
+	assert_int_equal(iov_slice(iov, n, 0, 41, out, 3), 3);
+	assert_int_equal(iov_slice(iov, n, 9, 1, out, 1), 1);
+	assert_int_equal(iov_slice(iov, n, 10, 1, out, 1), 1);
+	assert_int_equal(iov_slice(iov, n, 0, 64, out, 0), -E2BIG);
+	assert_int_equal(iov_slice(NULL, 0, 0, 0, out, 0), 0);
 }
 
 static void vectors_are_filled_copied_and_zeroed(void **state)
@@ -200,11 +200,11 @@ static void vectors_are_filled_copied_and_zeroed(void **state)
 
 	(void)state;
 	memset(buffer, 0x5a, sizeof(buffer));
-	block_iov_from_buffer(iov, n, buffer);
+	iov_from_buffer(iov, n, buffer);
 	assert_memory_equal(source, buffer, 64);
-	block_iov_to_buffer(iov, n, got);
+	iov_to_buffer(iov, n, got);
 	assert_memory_equal(got, buffer, 64);
-	block_iov_zero(iov, n);
+	iov_zero(iov, n);
 	assert_memory_equal(source, block_zeroes, 64);
 }
 

@@ -162,6 +162,29 @@ static const struct {
 	{ "export list", "export.list", "" },
 	{ "export remove nbd1", "export.remove", "{\"name\":\"nbd1\"}" },
 	{ "status", "status", "" },
+	{ "doctor", "doctor", "" },
+	{ "top --count 1", "status", "" },
+	{ "node add b h:1,tls:g:2 i:3", "node.add",
+	  "{\"name\":\"b\",\"addresses\":[\"h:1\",\"tls:g:2\",\"i:3\"]}" },
+	{ "node list", "node.list", "" },
+	{ "node show b", "node.show", "{\"name\":\"b\"}" },
+	{ "node remove b", "node.remove", "{\"name\":\"b\"}" },
+	{ "window create w --size 1M", "window.create",
+	  "{\"name\":\"w\",\"size\":1048576}" },
+	{ "window create w --size 4k --allow b:ro --file /f --allow c:rw",
+	  "window.create", "{\"name\":\"w\",\"size\":4096,\"file\":\"/f\","
+	  "\"allow\":[\"b:ro\",\"c:rw\"]}" },
+	{ "window grant w b:rw", "window.grant",
+	  "{\"name\":\"w\",\"node\":\"b\",\"rights\":\"rw\"}" },
+	{ "window grant w b:wo --lease 5 --bytes-per-s 1M --ops-per-s 9",
+	  "window.grant", "{\"name\":\"w\",\"node\":\"b\",\"rights\":\"wo\","
+	  "\"lease_s\":5,\"bytes_per_s\":1048576,\"ops_per_s\":9}" },
+	{ "window revoke w b", "window.revoke",
+	  "{\"name\":\"w\",\"node\":\"b\"}" },
+	{ "window revoke w", "window.revoke", "{\"name\":\"w\"}" },
+	{ "window list", "window.list", "" },
+	{ "window list --peers", "window.list", "" },
+	{ "window remove w", "window.remove", "{\"name\":\"w\"}" },
 	{ "stop", "daemon.stop", "" },
 	/* clang-format on */
 };
@@ -193,8 +216,13 @@ static void every_command_is_shown(void **state)
 	assert_int_equal(run("help"), 0);
 	for (size_t i = 0; i < cli_commands_count; i++) {
 		const struct cli_cmd *cmd = &cli_commands[i];
+		/* The last four do not talk to the control socket. */
 		bool local = !strcmp(cmd->path, "help") ||
-		             !strcmp(cmd->path, "version");
+		             !strcmp(cmd->path, "version") ||
+		             !strcmp(cmd->path, "window cat") ||
+		             !strcmp(cmd->path, "window put") ||
+		             !strcmp(cmd->path, "window cp") ||
+		             !strcmp(cmd->path, "run");
 		bool found = local;
 		char line[256];
 
@@ -244,6 +272,12 @@ static const struct {
 	{ "drive add d1", "usage: causeway drive add NAME" },
 	{ "export create nbd a/b", "one of --unix and --tcp is needed" },
 	{ "export create nbd a/b --unix /s --tcp a:1", "not both" },
+	{ "window create w", "--size is missing" },
+	{ "window grant w b", "write NODE:ro, NODE:wo or NODE:rw" },
+	{ "window grant w b:ro --lease 1h", "'1h' is not a whole number" },
+	{ "window create w --alow b:ro", "did you mean '--allow'?" },
+	{ "top --interval 0", "1 to 3600 seconds" },
+	{ "window cp a/b", "a word is missing" },
 	{ "help nonsense", "there is no command 'nonsense'" },
 	{ "drive list -- --json", "'--json' is one word too many" },
 	/* clang-format on */
@@ -382,6 +416,15 @@ static const struct {
 	{ "{\"node\":\"a\",\"drives\":[{\"name\":\"d\",\"state\":\"missing\"}]"
 	  "}", 0, { "with warnings", "drive d, in no pool, is missing", "" } },
 	{ "{\"node\":\"e\\u001b[31m\"}", 0, { "node e?[31m:", "", "" } },
+	{ "{\"node\":\"a\",\"peers\":[{\"name\":\"b\",\"configured\":true,"
+	  "\"state\":\"lost\"}]}", 4,
+	  { "node b cannot be reached (lost)", "causeway node show", "" } },
+	{ "{\"node\":\"a\",\"peers\":[{\"name\":\"b\",\"configured\":false,"
+	  "\"state\":\"lost\"}]}", 0, { "everything works", "b", "" } },
+	{ "{\"node\":\"a\",\"peers\":[{\"name\":\"b\",\"configured\":true,"
+	  "\"state\":\"up\",\"links\":[{\"address\":\"h:1\",\"state\":\"up\"},"
+	  "{\"address\":\"h:2\",\"state\":\"down\",\"why\":\"no route\"}]}]}",
+	  4, { "link h:2 to node b is down: no route", "taken back", "1/2" } },
 	{ "{\"node\":1,\"processes\":{},\"pools\":[1,null],\"volumes\":[[]],"
 	  "\"exports\":7}", 1, { "something does not work", "", "" } },
 	/* clang-format on */
@@ -422,6 +465,32 @@ static void lists_are_aligned(void **state)
 	answer = "{\"drives\":[]}";
 	assert_int_equal(run("drive list"), 0);
 	assert_has(out, "no drives yet");
+}
+
+/* shows M23: who reaches what */
+static void peers_and_their_keys_are_listed(void **state)
+{
+	(void)state;
+	answer = "{\"keys\":[{\"window\":\"w\",\"node\":\"b\",\"rights\":"
+		 "\"ro\",\"lease_ms\":2500,\"reads\":3,\"writes\":0,"
+		 "\"bytes_read\":12288,\"bytes_written\":0,\"refused\":1},"
+		 "{\"pid\":77,\"node\":\"c\",\"rights\":\"rw\"}]}";
+	assert_int_equal(run("window list --peers"), 0);
+	assert_has(out, "w           b    ro       2.5s      3       0   12k"
+	                "        0        1\n");
+	assert_has(out, "process 77  c    rw");
+	answer = "{\"name\":\"b\",\"state\":\"up\",\"transport\":\"tcp\","
+		 "\"why_not_better\":\"no RDMA device\",\"links\":[{"
+		 "\"address\":\"tcp:h:1\",\"state\":\"down\",\"why\":"
+		 "\"refused\"}]}";
+	assert_int_equal(run("node show b"), 0);
+	assert_has(out, "b     up       0/1  tcp          0       0  no RDMA "
+	                "device\n");
+	assert_has(out, "tcp:h:1  down     0     -         -     0  refused");
+	answer = "{\"findings\":[{\"level\":\"error\",\"text\":\"it leaks\","
+		 "\"next\":\"mend it\"}]}";
+	assert_int_equal(run("doctor"), RPC_FAILED);
+	assert_string_equal(out, "error: it leaks\nnext:  mend it\n");
 }
 
 static void sizes_are_short_and_can_be_read_back(void **state)
@@ -474,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_daemon_that_is_not_there_is_named),
 		cmocka_unit_test(status_says_state_reason_and_next_step),
 		cmocka_unit_test(lists_are_aligned),
+		cmocka_unit_test(peers_and_their_keys_are_listed),
 		cmocka_unit_test(sizes_are_short_and_can_be_read_back),
 		cmocka_unit_test(help_and_version_need_no_daemon),
 	};

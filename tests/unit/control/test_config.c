@@ -85,6 +85,9 @@ static void values_and_bytes_are_bounded(void **state)
 static const char whole[] =
 	"node: alpha\n"
 	"cores: 2\n"
+	"cluster_key: /etc/key\n"
+	"metrics: 127.0.0.1:9100\n"
+	"listen: [192.0.2.1:7000, \"tls:[::1]:7000\"]\n"
 	"drives:\n"
 	"  - { name: d1, spec: \"ram:1G\" }\n"
 	"  - name: d2\n"
@@ -95,11 +98,16 @@ static const char whole[] =
 	"  - { pool: tank, drives: [d1, d2] }\n"
 	"volumes:\n"
 	"  - { volume: tank/vm1, size: 10G, raid: raid1 }\n"
-	"  - { volume: tank/vm2, size: 4096 }\n";
+	"  - { volume: tank/vm2, size: 4096 }\n"
+	"windows:\n"
+	"  - { name: spare, size: 4G, allow: [beta:rw] }\n"
+	"peers:\n"
+	"  - { name: beta, addresses: [192.0.2.2:7000] }\n";
 
 static void a_file_becomes_calls_in_their_order(void **state)
 {
-	static const char *const want[] = { "drive.add",     "drive.add",
+	static const char *const want[] = { "node.add",      "window.create",
+		                            "drive.add",     "drive.add",
 		                            "pool.create",   "volume.create",
 		                            "volume.create", "export.create" };
 	struct config c;
@@ -111,9 +119,14 @@ static void a_file_becomes_calls_in_their_order(void **state)
 	assert_int_equal(c.n_calls, ARRAY_LEN(want));
 	for (size_t i = 0; i < c.n_calls; i++)
 		assert_string_equal(c.calls[i].method->name, want[i]);
-	assert_int_equal(c.calls[1].line, 5);
-	assert_int_equal(c.calls[4].line, 13);
-	assert_true(rpc_size(c.calls[3].params, "size") == UINT64_C(10) << 30);
+	assert_string_equal(c.cluster_key, "/etc/key");
+	assert_string_equal(c.metrics, "127.0.0.1:9100");
+	assert_int_equal(c.n_listen, 2);
+	assert_string_equal(c.listen[1], "tls:[::1]:7000");
+	assert_int_equal(c.calls[3].line, 8);
+	assert_int_equal(c.calls[6].line, 16);
+	assert_true(rpc_size(c.calls[1].params, "size") == UINT64_C(4) << 30);
+	assert_true(rpc_size(c.calls[5].params, "size") == UINT64_C(10) << 30);
 	config_fini(&c);
 }
 
@@ -127,6 +140,13 @@ static const struct {
 	{ "- a\n", "line 1: the file must hold" },
 	{ "\nnode: a b\n", "line 2: 'node' must be 1 to 63 letters" },
 	{ "node:\n\n  [1]\n", "line 1: 'node' must be a string, not array" },
+	{ "clusterkey: /k\n", "did you mean 'cluster_key'?" },
+	{ "cluster_key: k\n", "line 1: 'cluster_key' must be an absolute path" },
+	{ "metrics: /m\n", "line 1: 'metrics' must be unix:PATH" },
+	{ "listen: [\"h:1\", \"h:1\"]\n", "'listen' has h:1 twice" },
+	{ "listen: [h]\n", "line 1: 'listen' must be" },
+	{ "windows:\n  - { name: w, size: 1M, alow: [b:ro] }\n",
+	  "line 2: unknown parameter 'alow'; did you mean 'allow'?" },
 	{ "cores: 0\n", "line 1: 'cores' must be 1 to 256" },
 	{ "drives: 1\n", "line 1: 'drives' must be a list of objects" },
 	{ "drives:\n  - d1\n", "line 2: 'drives' must be a list of objects" },
@@ -168,14 +188,19 @@ static void a_missing_file_is_named(void **state)
 }
 
 static const char there[] =
-	"{\"drives\":[{\"name\":\"d1\",\"spec\":\"ram:1G\"},"
+	"{\"node\":\"alpha\",\"drives\":[{\"name\":\"d1\",\"spec\":\"ram:1G\"},"
 	"{\"name\":\"d2\",\"spec\":\"ram:1G\"}],"
 	"\"pools\":[{\"name\":\"tank\",\"drives\":[{\"name\":\"d1\"},"
 	"{\"name\":\"d2\"}]}],"
 	"\"volumes\":[{\"name\":\"tank/"
 	"vm1\",\"size\":4096,\"raid\":\"raid1\"}],"
 	"\"exports\":[{\"name\":\"x\",\"type\":\"nbd\",\"volume\":\"tank/vm1\","
-	"\"address\":\"unix:/s\"}]}";
+	"\"address\":\"unix:/s\"}],"
+	"\"peers\":[{\"name\":\"beta\",\"configured\":true,"
+	"\"addresses\":[\"h:1\",\"g:1\"]},"
+	"{\"name\":\"delta\",\"configured\":false,\"addresses\":[]}],"
+	"\"windows\":[{\"name\":\"w\",\"size\":4096,\"grants\":["
+	"{\"node\":\"beta\",\"rights\":\"ro\"}]}]}";
 
 static const struct {
 	const char *text;
@@ -205,6 +230,20 @@ static const struct {
 	  "tank/vm1, and the file says tank/vm2" },
 	{ "exports: [{type: nbd, volume: tank/vm1, tcp: \"h:1\", name: x}]",
 	  -EEXIST, "unix:/s, and the file says tcp:h:1" },
+	{ "peers: [{name: beta, addresses: [\"g:1\", \"h:1\"]}]", 0, "" },
+	{ "peers: [{name: alpha, addresses: [\"h:1\"]}]", 0, "" },
+	{ "peers: [{name: delta, addresses: [\"h:1\"]}]", 1, "" },
+	{ "peers: [{name: gamma, addresses: [\"h:1\"]}]", 1, "" },
+	{ "peers: [{name: beta, addresses: [\"h:1\"]}]", -EEXIST,
+	  "node beta is there already" },
+	{ "windows: [{name: w, size: 4096}]", 0, "" },
+	{ "windows: [{name: w, size: 4096, allow: [beta:ro]}]", 0, "" },
+	{ "windows: [{name: v, size: 4096}]", 1, "" },
+	{ "windows: [{name: w, size: 8192}]", -EEXIST, "size 4096" },
+	{ "windows: [{name: w, size: 4096, file: /f}]", -EEXIST,
+	  "memory, and the file says /f" },
+	{ "windows: [{name: w, size: 4096, allow: [beta:rw]}]", -EEXIST,
+	  "beta:rw" },
 	/* clang-format on */
 };
 

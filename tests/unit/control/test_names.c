@@ -50,6 +50,20 @@ static const struct {
 	{ &methods_path_syntax, "/a", true },
 	{ &methods_path_syntax, "a", false },
 	{ &methods_path_syntax, "/", false },
+	{ &methods_link_syntax, "192.0.2.1:7000", true },
+	{ &methods_link_syntax, "tls:[::1]:7000", true },
+	{ &methods_link_syntax, "*:0", true },
+	{ &methods_link_syntax, "udp:192.0.2.1:7000", false },
+	{ &methods_link_syntax, "tls:", false },
+	{ &methods_link_syntax, "*", false },
+	{ &methods_link_syntax, A63 A63 ":1", false },
+	{ &methods_allow_syntax, "beta:ro", true },
+	{ &methods_allow_syntax, A63 ":wo", true },
+	{ &methods_allow_syntax, A63 "a:rw", false },
+	{ &methods_allow_syntax, "beta", false },
+	{ &methods_allow_syntax, "beta:", false },
+	{ &methods_allow_syntax, "beta:rwx", false },
+	{ &methods_allow_syntax, ":rw", false },
 	/* clang-format on */
 };
 
@@ -104,6 +118,20 @@ static const struct {
 	{ "drive.add", "{\"name\":\"d1\",\"spec\":\"ram:1G\"}", NULL },
 	{ "drive.add", "{\"name\":\"d/1\",\"spec\":\"ram:1G\"}", "letters" },
 	{ "drive.add", "{\"name\":\"d1\"}", "'spec' is missing" },
+	{ "node.add", "{\"name\":\"b\",\"addresses\":[\"h:1\",\"tls:g:1\"]}",
+	  NULL },
+	{ "node.add", "{\"name\":\"b\",\"addresses\":[]}", "1 to 8" },
+	{ "node.add", "{\"name\":\"b\",\"addresses\":[\"h\"]}", "ADDRESS:PORT" },
+	{ "window.create", "{\"name\":\"w\",\"size\":4096,\"file\":\"/f\","
+	  "\"allow\":[\"b:ro\"]}", NULL },
+	{ "window.create", "{\"name\":\"w\",\"size\":4096,\"allow\":"
+	  "[\"b:all\"]}", "NODE:ro" },
+	{ "window.create", "{\"name\":\"w\"}", "'size' is missing" },
+	{ "window.grant", "{\"name\":\"w\",\"node\":\"b\",\"rights\":\"rw\","
+	  "\"lease_s\":5,\"ops_per_s\":1}", NULL },
+	{ "window.grant", "{\"name\":\"w\",\"node\":\"b\",\"rights\":\"wr\"}",
+	  "ro, wo, rw" },
+	{ "window.revoke", "{\"name\":\"w\"}", NULL },
 	{ "pool.create", "{\"pool\":\"p\",\"drives\":[\"a\",\"b\"]}", NULL },
 	{ "pool.create", "{\"pool\":\"p\",\"drives\":[\"a b\"]}", "letters" },
 	{ "pool.create", "{\"pool\":\"p\",\"drives\":[]}", "1 to 128" },

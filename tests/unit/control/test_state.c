@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include "base/base.h"
+#include "base/crc.h"
 #include "control/state.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ static void fill(struct state *s, unsigned n_drives)
 
 	state_init(s);
 	strcpy(s->node, "alpha");
+	memset(s->id, 0xa5, sizeof(s->id));
+	s->boot = 7;
 	for (unsigned i = 0; i < n_drives; i++) {
 		snprintf(name, sizeof(name), "d%u", i);
 		snprintf(spec, sizeof(spec), "file:/srv/a \"b\"/%u", i);
@@ -48,6 +51,26 @@ static void fill(struct state *s, unsigned n_drives)
 	assert_int_equal(state_add_export(s, "nbd2", "nbd", "tank/vm2",
 	                                  "tcp:[::1]:10809", NULL),
 	                 0);
+}
+
+/* A peer with two links, a window of memory and one of a file. */
+static void fill_fabric(struct state *s)
+{
+	struct state_peer *p = state_add_peer(&s->peers, "beta", NULL);
+	struct state_window *w = state_add_window(&s->windows, "spare", NULL);
+	struct state_grant *g = state_add_grant(w, "beta", NULL);
+
+	strcpy(p->address[0], "192.0.2.2:7000");
+	strcpy(p->address[1], "[2001:db8::2]:7000");
+	p->n_addresses = 2;
+	w->size = UINT64_C(4) << 30;
+	g->rights = 2;
+	g->expires_s = 1800000000;
+	g->bytes_per_s = 1 << 20;
+	g->ops_per_s = 1000;
+	w = state_add_window(&s->windows, "disk", NULL);
+	w->size = 4096;
+	strcpy(w->file, "/srv/a \"b\"");
 }
 
 static void assert_same(const struct state *a, const struct state *b)
@@ -71,6 +94,8 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(state_parse(text, strlen(text), &b, NULL), 0);
 	assert_same(&a, &b);
 	assert_string_equal(b.node, "alpha");
+	assert_memory_equal(b.id, a.id, sizeof(b.id));
+	assert_int_equal(b.boot, 7);
 	assert_string_equal(state_find_drive(&b, "d2")->spec,
 	                    "file:/srv/a \"b\"/2");
 	assert_true(state_find_drive(&b, "d1")->failed);
@@ -89,6 +114,7 @@ static void every_flipped_bit_is_found(void **state)
 
 	(void)state;
 	fill(&a, 2);
+	fill_fabric(&a);
 	text = state_format(&a);
 	for (size_t i = 0; i < strlen(text) * 8; i++) {
 		struct err e = { 0 };
@@ -101,6 +127,8 @@ static void every_flipped_bit_is_found(void **state)
 			assert_true(err == -EBADMSG || err == -EPROTONOSUPPORT);
 			assert_non_null(strstr(e.text, "state file"));
 			assert_int_equal(b.n_drives, 0);
+			assert_true(list_empty(&b.peers) &&
+			            list_empty(&b.windows));
 		} else {
 			assert_same(&a, &b);
 		}
@@ -108,6 +136,62 @@ static void every_flipped_bit_is_found(void **state)
 		text[i / 8] = (char)(text[i / 8] ^ 1 << i % 8);
 	}
 	state_fini(&a);
+}
+
+static void peers_and_windows_are_kept(void **state)
+{
+	struct state a, b;
+	AUTO_FREE char *text = NULL;
+	const struct state_peer *p;
+	const struct state_window *w;
+	const struct state_grant *g;
+
+	(void)state;
+	fill(&a, 1);
+	fill_fabric(&a);
+	assert_null(state_add_peer(&a.peers, "beta", NULL));
+	assert_null(state_add_window(&a.windows, "disk", NULL));
+	text = state_format(&a);
+	state_init(&b);
+	assert_int_equal(state_parse(text, strlen(text), &b, NULL), 0);
+	assert_same(&a, &b);
+	p = state_find_peer(&b.peers, "beta");
+	assert_int_equal(p->n_addresses, 2);
+	assert_string_equal(p->address[1], "[2001:db8::2]:7000");
+	w = state_find_window(&b.windows, "disk");
+	assert_string_equal(w->file, "/srv/a \"b\"");
+	assert_int_equal(w->n_grants, 0);
+	w = state_find_window(&b.windows, "spare");
+	assert_true(w->size == UINT64_C(4) << 30);
+	g = state_find_grant(w, "beta");
+	assert_int_equal(g->rights, 2);
+	assert_true(g->expires_s == 1800000000 && g->bytes_per_s == 1 << 20 &&
+	            g->ops_per_s == 1000);
+	state_fini(&a);
+	state_fini(&b);
+}
+
+/* As version 1 wrote it: no peers, no windows. */
+static void an_older_file_is_read(void **state)
+{
+	static const char text[] =
+		"{\"format\":\"causeway-state\",\"version\":1,"
+		"\"crc32c\":CRC,\"state\":"
+		"{\"node\":\"alpha\",\"drives\":[],\"exports\":[]}}";
+	const char *body = strstr(text, "{\"node");
+	char file[512];
+	struct state s;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%.*s%u%s",
+	         (int)(strstr(text, "CRC") - text), text,
+	         base_crc32c(0, body, strlen(body) - 1),
+	         strstr(text, "CRC") + 3);
+	state_init(&s);
+	assert_int_equal(state_parse(file, strlen(file), &s, NULL), 0);
+	assert_string_equal(s.node, "alpha");
+	assert_true(list_empty(&s.peers) && list_empty(&s.windows));
+	state_fini(&s);
 }
 
 static void every_truncation_is_found(void **state)
@@ -135,8 +219,8 @@ static const struct {
 	{ "", -EBADMSG, "damaged" },
 	{ "[]", -EBADMSG, "no state file" },
 	{ "{}", -EBADMSG, "no state file" },
-	{ "{\"format\":\"causeway-state\",\"version\":2}", -EPROTONOSUPPORT,
-	  "version 2 and this program knows 1" },
+	{ "{\"format\":\"causeway-state\",\"version\":3}", -EPROTONOSUPPORT,
+	  "version 3 and this program knows 2" },
 	{ "{\"format\":\"causeway-state\",\"version\":0,\"state\":{}}",
 	  -EBADMSG, "a part is missing" },
 	{ "{\"format\":\"causeway-state\",\"version\":1}", -EBADMSG,
@@ -296,6 +380,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(every_flipped_bit_is_found),
+		cmocka_unit_test(peers_and_windows_are_kept),
+		cmocka_unit_test(an_older_file_is_read),
 		cmocka_unit_test(every_truncation_is_found),
 		cmocka_unit_test(a_foreign_file_is_refused_with_words),
 		cmocka_unit_test(names_are_unique_and_numbers_bounded),

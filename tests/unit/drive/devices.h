@@ -8,6 +8,9 @@
 #include "block/fault.h"
 #include "block/fault_wrap.h"
 #include "drive/drive.h"
+#include "drive/remote.h"
+#include "fabric/service.h"
+#include "window/window.h"
 
 #include <stdio.h>
 
@@ -88,6 +91,60 @@ static inline struct block_device *devices_power(const struct device_kind *k)
 	return dev;
 }
 
+/* -- a window of this very node ------------------------------------------- */
+
+static struct window_host *devices_host;
+
+struct devices_opening {
+	struct remote_open open;
+	struct block_device *dev;
+};
+
+static inline void devices_opened(struct remote_open *o,
+                                  struct block_device *dev, const struct err *e)
+{
+	if (!dev)
+		fail_msg("%s", e->text);
+	container_of(o, struct devices_opening, open)->dev = dev;
+}
+
+static inline struct block_device *devices_remote(const struct device_kind *k)
+{
+	struct devices_opening o = { .open.opened = devices_opened };
+	const struct window_host_opts opts = { .reactor = reactor_current(),
+		                               .node = "self" };
+
+	(void)k;
+	assert_int_equal(window_host_create(&opts, &devices_host, NULL), 0);
+	assert_int_equal(
+		window_create(devices_host, "disk", DEVICE_SIZE, NULL, NULL),
+		0);
+	assert_int_equal(window_allow(devices_host, "disk", "self",
+	                              FABRIC_RIGHT_READ | FABRIC_RIGHT_WRITE,
+	                              NULL, NULL),
+	                 0);
+	remote_open(devices_host, opts.reactor, "remote:self/disk", &o.open);
+	while (!o.dev)
+		reactor_poll(opts.reactor);
+	return o.dev;
+}
+
+static inline void devices_stopped(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+static inline void devices_close_remote(struct block_device *dev)
+{
+	bool stopped = false;
+
+	block_close(dev);
+	window_host_stop(devices_host, devices_stopped, &stopped);
+	while (!stopped)
+		reactor_poll(reactor_current());
+	window_host_destroy(devices_host);
+}
+
 /* The current folder is in the build tree, on a disk as a rule; /dev/shm is
  * a tmpfs, which lacks what disks have. */
 static const struct device_kind device_kinds[] = {
@@ -96,6 +153,7 @@ static const struct device_kind device_kinds[] = {
 	{ "file on tmpfs", "/dev/shm", devices_file, devices_close_file, true },
 	{ "fault_wrap", NULL, devices_fault, devices_close_fault, true },
 	{ "fault", NULL, devices_power, block_close, false },
+	{ "remote", NULL, devices_remote, devices_close_remote, false },
 };
 
 #endif /* TESTS_UNIT_DRIVE_DEVICES_H */

@@ -313,11 +313,11 @@ static void overlapping_writes_leave_whole_sectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { SUITE(0), SUITE(1), SUITE(2),
-		                            SUITE(3), SUITE(4) };
+		                            SUITE(3), SUITE(4), SUITE(5) };
 	struct reactor *r = rig_reactor();
 	int failed;
 
-	_Static_assert(ARRAY_LEN(device_kinds) == 5, "a suite for each");
+	_Static_assert(ARRAY_LEN(device_kinds) == 6, "a suite for each");
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	reactor_destroy(r);
 	return failed;

@@ -40,7 +40,7 @@ static int transfer(struct rig_drive *d, const struct block_request *q)
 		count(&d->reads);
 		if (fault(d, &d->fail_reads, q))
 			return -EIO;
-		block_iov_from_buffer(q->iov, q->iov_count, at);
+		iov_from_buffer(q->iov, q->iov_count, at);
 		break;
 	case BLOCK_WRITE:
 		count(&d->writes);
@@ -48,7 +48,7 @@ static int transfer(struct rig_drive *d, const struct block_request *q)
 			count(&d->warm);
 		if (fault(d, &d->fail_writes, q))
 			return -EIO;
-		block_iov_to_buffer(q->iov, q->iov_count, at);
+		iov_to_buffer(q->iov, q->iov_count, at);
 		break;
 	case BLOCK_WRITE_ZEROES:
 		count(&d->writes);

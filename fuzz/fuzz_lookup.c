@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A message between nodes about windows, from a peer that may say anything.
+ * Properties: what decodes encodes to the same bytes; a question gets an
+ * answer that decodes, and names a key only if that key is the asker's.
+ */
+#include "window/host.h"
+#include "window/key.h"
+#include "window/lookup_decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct reactor *reactor;
+static struct window_host *host;
+static struct fabric_key good; /* of node "peer" */
+
+static void keep(void *ctx, const struct window_key_info *k)
+{
+	(void)ctx;
+	(void)k;
+}
+
+static void prepare(void)
+{
+	const struct reactor_opts opts = { .name = "fuzz" };
+
+	if (reactor_create(&opts, &reactor, NULL))
+		abort();
+	reactor_bind(reactor);
+	if (window_host_create(&(struct window_host_opts){ .reactor = reactor,
+	                                                   .node = "here" },
+	                       &host, NULL) ||
+	    window_create(host, "w", 4096, NULL, NULL) ||
+	    window_allow(host, "w", "peer", FABRIC_RIGHT_READ, NULL, NULL))
+		abort();
+	window_each_key(host, keep, NULL);
+	good = list_entry(host_named(host, "w")->owner.grants.next,
+	                  struct grant, owner_link)
+	               ->key;
+}
+
+static void ask(const struct lookup_message *m, const char *node)
+{
+	struct lookup_message answer, again;
+	struct lookup_wire wire;
+	struct guard guard;
+	struct grant *g;
+
+	guard_init(&guard, GUARD_QUESTIONS, node, NULL, 1);
+	host_answer(host, &guard, m, &answer, &g);
+	lookup_encode(&answer, &wire);
+	if (lookup_decode(&wire, sizeof(wire), &again) || answer.id != m->id ||
+	    (g != NULL) != (answer.status == LOOKUP_OK))
+		abort();
+	if (answer.status == LOOKUP_OK && strcmp(node, "peer") != 0)
+		abort();
+	if (!key_is_none(&answer.key) && !key_equal(&answer.key, &good))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t bytes[sizeof(struct lookup_wire) + 1];
+	struct lookup_wire *w = (struct lookup_wire *)bytes;
+	struct lookup_message m;
+	unsigned choices = size ? *data++ : 0;
+
+	if (!host)
+		prepare();
+	size -= size > 0;
+	if (size > sizeof(bytes))
+		size = sizeof(bytes);
+	memcpy(bytes, data, size);
+	/* Random input guesses neither the service nor a key. */
+	if (choices & 1 && size >= 4)
+		w->service = le32_put(LOOKUP_SERVICE);
+	if (choices & 2 && size >= sizeof(*w))
+		memcpy(w->key, good.byte, sizeof(w->key));
+	if (lookup_decode(bytes, size, &m) == 0) {
+		struct lookup_wire again;
+
+		lookup_encode(&m, &again);
+		if (memcmp(&again, bytes, sizeof(again)) != 0)
+			abort();
+		if (m.type == LOOKUP_ASK) {
+			ask(&m, "peer");
+			ask(&m, "stranger");
+		}
+	}
+	return 0;
+}

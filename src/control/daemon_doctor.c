@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What of this machine's set-up will get in the way: a table of looks. */
+#include "control/daemon_priv.h"
+
+#include "base/base.h"
+#include "control/describe.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define FILES_MIN 4096u /* a connection takes one, an export a few */
+
+/* `level` is "error" or "warning". */
+static void find(struct json_object *findings, const char *level,
+                 const char *next, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void find(struct json_object *findings, const char *level,
+                 const char *next, const char *fmt, ...)
+{
+	struct json_object *o = json_object_new_object();
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	describe_string(o, "level", level);
+	describe_string(o, "text", text);
+	describe_string(o, "next", next);
+	json_object_array_add(findings, o);
+}
+
+/* The file may have changed since it was read. */
+static void look_at_key(struct daemon *n, struct json_object *out)
+{
+	const char *path = n->opts->cluster_key ? n->opts->cluster_key
+	                                        : n->config.cluster_key;
+	struct auth_key key;
+	struct err e = { 0 };
+
+	if (n->opts->insecure)
+		find(out, "error",
+		     "start causewayd without --insecure and with "
+		     "--cluster-key",
+		     "whoever reaches this node's addresses is let in: it was "
+		     "started with --insecure");
+	if (!*path) {
+		if (!n->opts->insecure && !list_empty(&n->fabric.peers))
+			find(out, "error",
+			     "name the key with --cluster-key or "
+			     "'cluster_key:' and start causewayd again",
+			     "there are peers, but no cluster key: this node "
+			     "talks to none of them");
+		return;
+	}
+	if (auth_key_load(path, &key, &e))
+		find(out, "error",
+		     "the next start would fail: give the file its mode and "
+		     "owner back, as in chmod 0600",
+		     "%s", e.text);
+	else
+		auth_key_wipe(&key);
+}
+
+static void look_at_folder(struct daemon *n, struct json_object *out)
+{
+	struct stat st;
+
+	if (stat(n->opts->state_dir, &st) == 0 && (st.st_mode & S_IWOTH))
+		find(out, "error", "chmod o-w the folder",
+		     "anybody may write to the state folder %s",
+		     n->opts->state_dir);
+}
+
+static void look_at_limits(struct daemon *n, struct json_object *out)
+{
+	struct rlimit r;
+
+	(void)n;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < FILES_MIN)
+		find(out, "warning",
+		     "raise it, as with LimitNOFILE= of the service or "
+		     "'ulimit -n'",
+		     "the daemon may have %ju files open, and each link and "
+		     "each client takes some: %u is a good limit",
+		     (uintmax_t)r.rlim_cur, FILES_MIN);
+	if (access("/dev/infiniband", F_OK) == 0 &&
+	    getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+		find(out, "warning",
+		     "set LimitMEMLOCK=infinity of the service, or 'ulimit -l "
+		     "unlimited'",
+		     "the daemon may lock %ju bytes, and RDMA locks all that "
+		     "it moves",
+		     (uintmax_t)r.rlim_cur);
+}
+
+static void look_at_windows(struct daemon *n, struct json_object *out)
+{
+	LIST_FOREACH (link, &n->fabric.windows) {
+		const struct state_window *w =
+			list_entry(link, struct state_window, link);
+
+		if (!w->live)
+			find(out, "error",
+			     "make its file available and start causewayd "
+			     "again; its messages say what is wrong",
+			     "window %s (%s) is not served", w->name, w->file);
+	}
+}
+
+void daemon_doctor(struct rpc_call *call, struct json_object *params)
+{
+	static void (*const looks[])(struct daemon * n,
+	                             struct json_object * out) = {
+		look_at_key,
+		look_at_folder,
+		look_at_limits,
+		look_at_windows,
+	};
+	struct json_object *o = json_object_new_object();
+	struct json_object *findings = json_object_new_array();
+
+	(void)params;
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		looks[i](rpc_call_ctx(call), findings);
+	json_object_object_add(o, "findings", findings);
+	rpc_reply(call, o);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What fabric/tls.c and fabric/tls_stream.c share. */
+#ifndef FABRIC_TLS_PRIV_H
+#define FABRIC_TLS_PRIV_H
+
+#include "fabric/tls.h"
+
+#include <openssl/ssl.h>
+
+#define TLS_READ_AHEAD 65536u /* bytes asked of the stream below at once */
+
+SSL_CTX *tls_context(struct transport *t);
+
+#endif /* FABRIC_TLS_PRIV_H */

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The part of far memory that lives in the program: it joins the pager when
+ * the program starts (LD_PRELOAD) and then moves pages out of the way when
+ * asked, which no other process can do.
+ *
+ * join() and what it calls run before main() or in the child of a fork, with
+ * libc at hand.  serve() is a thread that libc knows nothing of, for any page
+ * of libc's may be away: it lives on its own stack in the channel's mapping,
+ * makes its system calls itself, and touches the channel and nothing else.
+ */
+#include "far/agent/raw.h"
+#include "far/channel_format.h"
+#include "far/page_map.h"
+#include "far/uffd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define STACK (16u << 10)
+#define STAGING (FAR_BATCH * FAR_PAGE)
+#define HIGH_FD 700 /* out of the way of programs that close low ones */
+
+/* Shared with the pager, then the thread's own stack. */
+struct shared {
+	struct far_channel channel;
+	int staging_fd;
+	int event_fd;
+	uint8_t stack[STACK] __attribute__((aligned(4096)));
+};
+
+static struct shared *shared;
+static int pager = -1;  /* the connection; its end is ours */
+static int faults = -1; /* held: were it closed, pages would read as zero */
+
+/* -- the thread ------------------------------------------------------------ */
+
+/* Move one page; its place in staging is `index`. */
+static bool move_page(const struct shared *s, uint64_t from, unsigned index)
+{
+	struct uffd_move m = {
+		.dst = s->channel.staging + index * FAR_PAGE,
+		.src = from,
+		.len = FAR_PAGE,
+	};
+	long r;
+
+	do {
+		m.move = 0;
+		r = raw_syscall(SYS_ioctl, s->staging_fd, (long)UFFD_MOVE_IOCTL,
+		                (long)&m, 0, 0, 0);
+	} while (r == -EAGAIN && m.move <= 0);
+	return r == 0;
+}
+
+/* @return which of the run's pages moved, from bit 0. */
+static uint64_t move_run(const struct shared *s, uint64_t from, unsigned pages,
+                         unsigned index)
+{
+	struct uffd_move m = {
+		.dst = s->channel.staging + index * FAR_PAGE,
+		.src = from,
+		.len = pages * FAR_PAGE,
+	};
+	unsigned done;
+	uint64_t moved = 0;
+
+	raw_syscall(SYS_ioctl, s->staging_fd, (long)UFFD_MOVE_IOCTL, (long)&m,
+	            0, 0, 0);
+	done = m.move > 0 ? (unsigned)(m.move / (int64_t)FAR_PAGE) : 0;
+	for (unsigned i = 0; i < pages; i++)
+		if (i < done || move_page(s, from + i * FAR_PAGE, index + i))
+			moved |= UINT64_C(1) << i;
+	return moved;
+}
+
+static bool is_cancelled(const struct shared *s, uint32_t command)
+{
+	return atomic_load_explicit(&s->channel.cancelled,
+	                            memory_order_seq_cst) == command;
+}
+
+/*
+ * A command is broken off when part of the program's memory was unmapped or
+ * moved: something else may lie there soon.  What moves while that happens is
+ * doubtful; the check before and after each run makes that a run at most.
+ */
+static void obey(struct shared *s, uint32_t command)
+{
+	struct far_channel *c = &s->channel;
+	unsigned index = 0;
+	uint64_t moved = 0, doubtful = 0;
+
+	raw_syscall(SYS_madvise, (long)c->staging, STAGING, MADV_DONTNEED, 0, 0,
+	            0);
+	for (unsigned i = 0; i < c->n_runs && i < FAR_BATCH; i++) {
+		uint64_t pages = c->run[i].pages, now;
+
+		if (pages == 0 || pages > FAR_BATCH - index ||
+		    is_cancelled(s, command))
+			break;
+		now = move_run(s, c->run[i].address, (unsigned)pages, index)
+		      << index;
+		moved |= now;
+		index += (unsigned)pages;
+		if (is_cancelled(s, command))
+			doubtful = now;
+	}
+	c->moved = moved;
+	c->doubtful = doubtful;
+}
+
+static void serve(void *arg)
+{
+	static const uint64_t one = 1;
+	struct shared *s = arg;
+	uint32_t seen = 0;
+
+	for (;;) {
+		uint32_t asked = atomic_load_explicit(&s->channel.asked,
+		                                      memory_order_acquire);
+
+		if (asked == seen) {
+			raw_syscall(SYS_futex, (long)&s->channel.asked,
+			            FUTEX_WAIT, seen, 0, 0, 0);
+			continue;
+		}
+		obey(s, asked);
+		seen = asked;
+		atomic_store_explicit(&s->channel.answered, seen,
+		                      memory_order_release);
+		raw_syscall(SYS_write, s->event_fd, (long)&one, sizeof(one), 0,
+		            0, 0);
+	}
+}
+
+static int start_thread(void)
+{
+	unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES |
+	                      CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+	sigset_t all, old;
+	long r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	r = raw_thread(flags, shared->stack + STACK, serve, shared);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r < 0 ? (int)r : 0;
+}
+
+/* -- joining --------------------------------------------------------------- */
+
+static int high(int fd)
+{
+	int moved = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	if (moved < 0)
+		return fd; /* few descriptors are allowed: stay low */
+	close(fd);
+	return moved;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -1;
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		close(fd);
+		return -1;
+	}
+	return high(fd);
+}
+
+/* @return whether we are welcome; *device: /dev/userfaultfd, or -1. */
+static bool welcomed(int *device)
+{
+	struct far_welcome w;
+	struct iovec iov = { &w, sizeof(w) };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = { .msg_iov = &iov,
+		            .msg_iovlen = 1,
+		            .msg_control = &control,
+		            .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+
+	*device = -1;
+	if (recvmsg(pager, &m, MSG_CMSG_CLOEXEC) != sizeof(w))
+		return false;
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(device, CMSG_DATA(c), sizeof(int));
+	return w.version == FAR_CHANNEL_VERSION && w.refused == 0;
+}
+
+static bool say_hello(const int fds[FAR_FDS])
+{
+	const struct far_hello hello = {
+		.version = FAR_CHANNEL_VERSION,
+		.staging = shared->channel.staging,
+	};
+	struct iovec iov = { (void *)&hello, sizeof(hello) };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(FAR_FDS * sizeof(int))];
+	} control = { 0 };
+	struct msghdr m = { .msg_iov = &iov,
+		            .msg_iovlen = 1,
+		            .msg_control = &control,
+		            .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(FAR_FDS * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, FAR_FDS * sizeof(int));
+	return sendmsg(pager, &m, MSG_NOSIGNAL) == sizeof(hello);
+}
+
+/* The memory that the pager leaves alone.  @return the channel's memfd. */
+static int make_shared(void)
+{
+	int fd = memfd_create("causeway-far", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *staging;
+
+	if (fd < 0 || ftruncate(fd, sizeof(struct shared)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+		return -1;
+	shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+	              MAP_SHARED, fd, 0);
+	staging = mmap(NULL, STAGING, PROT_READ | PROT_WRITE,
+	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || staging == MAP_FAILED)
+		return -1;
+	madvise(shared, sizeof(struct shared), MADV_DONTFORK);
+	madvise(staging, STAGING, MADV_DONTFORK);
+	madvise(staging, STAGING, MADV_NOHUGEPAGE);
+	/* It wants an anonymous mapping that has had a page. */
+	*(volatile char *)staging = 0;
+	madvise(staging, STAGING, MADV_DONTNEED);
+	shared->channel.staging = (uint64_t)(uintptr_t)staging;
+	return fd;
+}
+
+static bool join(const char *path)
+{
+	int fds[FAR_FDS], device, again;
+	bool ok;
+
+	pager = connect_to(path);
+	if (pager < 0 || !welcomed(&device))
+		return false;
+	fds[FAR_FD_FAULTS] = uffd_open(device);
+	fds[FAR_FD_STAGING] = high(uffd_open(device));
+	fds[FAR_FD_CHANNEL] = make_shared();
+	fds[FAR_FD_EVENT] = high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (device >= 0)
+		close(device);
+	ok = true;
+	for (unsigned i = 0; i < FAR_FDS; i++)
+		ok = ok && fds[i] >= 0;
+	if (!ok || !say_hello(fds) || !welcomed(&again))
+		return false;
+	faults = high(fds[FAR_FD_FAULTS]);
+	close(fds[FAR_FD_CHANNEL]);
+	shared->staging_fd = fds[FAR_FD_STAGING];
+	shared->event_fd = fds[FAR_FD_EVENT];
+	return start_thread() == 0;
+}
+
+static void leave(void)
+{
+	if (pager >= 0)
+		close(pager);
+	pager = -1;
+}
+
+__attribute__((constructor)) static void started(void)
+{
+	const char *path = getenv(FAR_SOCKET_ENV);
+
+	if (path && !join(path)) {
+		fprintf(stderr, "causeway: this program keeps all its memory "
+		                "here: it cannot join the pager\n");
+		leave();
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * far/channel_format - what the pager and the agent in a program share.
+ *
+ * One memfd, mapped by both.  It lies outside of what the pager captures, and
+ * the agent's thread touches nothing else but its staging area: it must run
+ * while any other page of the program may be away.
+ *
+ *   offset  0  asked     futex: number of the newest command
+ *           4  answered  number of the newest command that is done
+ *           8  cancelled number of a command that is to be broken off
+ *          12  n_runs    of the newest command
+ *          16  staging   address of FAR_BATCH pages in the program
+ *          24  moved     bit i: page i of the command lies in staging now
+ *          32  doubtful  bit i: it moved while the command was broken off
+ *          40  run[]     address and pages, in the order of `moved`
+ *
+ * A command empties the staging area, then moves pages to it, the first to
+ * its first page and so on; one that cannot be moved (shared with a child of
+ * a fork, pinned, gone) stays where it is.  The agent then adds 1 to the
+ * event descriptor.  n_runs 0 only empties it.
+ *
+ * The program can scribble on all of it.  The pager reads `answered`, `moved`
+ * and `doubtful` once for each command, believes nothing else, and what it
+ * believes wrongly harms that program alone.
+ */
+#ifndef FAR_CHANNEL_FORMAT_H
+#define FAR_CHANNEL_FORMAT_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAR_CHANNEL_VERSION 1u
+#define FAR_BATCH 64u /* pages of one command: bits of `moved` */
+
+struct far_run {
+	uint64_t address;
+	uint64_t pages;
+};
+
+struct far_channel {
+	_Atomic uint32_t asked;
+	_Atomic uint32_t answered;
+	_Atomic uint32_t cancelled;
+	uint32_t n_runs;
+	uint64_t staging;
+	uint64_t moved;
+	uint64_t doubtful;
+	struct far_run run[FAR_BATCH];
+};
+
+static_assert(offsetof(struct far_channel, staging) == 16, "layout");
+static_assert(offsetof(struct far_channel, run) == 40, "layout");
+
+/*
+ * How a program joins: it connects to the Unix socket (SOCK_SEQPACKET) that
+ * FAR_SOCKET_ENV names.  The pager sends a far_welcome, with an open
+ * /dev/userfaultfd where it has one; the program answers with a far_hello and
+ * the descriptors FAR_FD_*; the pager sends a far_welcome again when it is
+ * ready, and the agent's thread starts.  The connection ends with the program.
+ */
+#define FAR_SOCKET_ENV "CAUSEWAY_FAR"
+
+struct far_welcome {
+	uint32_t version;
+	uint32_t refused; /* 0; else an errno: run without the pager */
+};
+
+struct far_hello {
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t staging;
+};
+
+enum far_fd {
+	FAR_FD_FAULTS,  /* userfaultfd; the pager does UFFDIO_API */
+	FAR_FD_STAGING, /* another one, for the staging area alone */
+	FAR_FD_CHANNEL, /* memfd, sealed against shrinking */
+	FAR_FD_EVENT,   /* eventfd */
+	FAR_FDS,
+};
+
+#endif /* FAR_CHANNEL_FORMAT_H */

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pages go out.
+ *
+ *   pick, command --> agent moves --> answered: read, seal, AWAY --> written
+ *
+ * From the pick to the answer a page is LEAVING and faults on it wait, so
+ * that what the agent moved is what the page was when it went (F2), even if
+ * the program gives the range up meanwhile.  From then to the end of the
+ * write the parcel serves it (F4).
+ */
+#include "base/clock.h"
+#include "far/pager_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static bool is_zero(const uint8_t *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, FAR_PAGE - 1) == 0;
+}
+
+/* -- parcels --------------------------------------------------------------- */
+
+static struct parcel *parcel_new(struct space *s)
+{
+	struct pager *pager = s->pager;
+	struct parcel *c = slab_get(&pager->parcel_slab);
+	uint64_t size = FAR_BATCH * FAR_PAGE;
+
+	if (!c)
+		return NULL;
+	*c = (struct parcel){ .pager = pager, .space = s };
+	if (posix_memalign((void **)&c->page, FAR_PAGE,
+	                   pager->encrypt ? 2 * size : size)) {
+		slab_put(&pager->parcel_slab, c);
+		return NULL;
+	}
+	c->sealed = pager->encrypt ? c->page + size : c->page;
+	list_append(&pager->parcels, &c->link);
+	return c;
+}
+
+static void parcel_free(struct parcel *c)
+{
+	list_remove(&c->link);
+	free(c->page);
+	slab_put(&c->pager->parcel_slab, c);
+}
+
+struct parcel *far_evict_parcel(struct pager *p, uint32_t slot, unsigned *index)
+{
+	LIST_FOREACH (l, &p->parcels) {
+		struct parcel *c = list_entry(l, struct parcel, link);
+
+		if (!c->writes)
+			continue;
+		for (unsigned i = 0; i < c->n; i++)
+			if (c->slot[i] == slot) {
+				*index = i;
+				return c;
+			}
+	}
+	return NULL;
+}
+
+/* -- writing --------------------------------------------------------------- */
+
+/* The slot got nothing: what is in no other place goes back. */
+static void bring_back(struct parcel *c, unsigned i)
+{
+	struct space *s = c->space;
+	struct far_page *p;
+
+	if (!s)
+		return;
+	p = page_map_find(s->map, c->number[i]);
+	if (!p || p->slot != c->slot[i])
+		return;
+	if (p->state == FAR_AWAY)
+		far_fault_serve(s, c->number[i], p);
+	slots_put(&c->pager->slots, p->slot);
+	p->slot = FAR_NO_SLOT;
+	if (p->state == FAR_AWAY)
+		pager_lost(s, "a page could be neither stored nor put back");
+}
+
+static void written(struct swap_request *q, int err)
+{
+	unsigned first = (unsigned)((uint8_t *)q->data -
+	                            ((struct parcel *)q->owner)->sealed) /
+	                 (unsigned)FAR_PAGE;
+	struct parcel *c = q->owner;
+	struct pager *pager = c->pager;
+
+	for (unsigned i = first; i < first + q->pages; i++) {
+		if (err)
+			bring_back(c, i);
+		slots_put(&pager->slots, c->slot[i]);
+		c->slot[i] = FAR_NO_SLOT;
+	}
+	if (--c->writes == 0)
+		parcel_free(c);
+	pager_balance(pager);
+}
+
+/* One request for each run of neighbouring slots. */
+static void write_out(struct parcel *c)
+{
+	struct pager *pager = c->pager;
+	unsigned n_runs = 0, end;
+
+	for (unsigned i = 0; i < c->n; i = end) {
+		end = i + 1;
+		if (c->slot[i] == FAR_NO_SLOT)
+			continue;
+		while (end < c->n && c->slot[end] == c->slot[end - 1] + 1)
+			end++;
+		c->run[n_runs++] = (struct swap_request){
+			.op = SWAP_OUT,
+			.slot = c->slot[i],
+			.pages = end - i,
+			.data = c->sealed + i * FAR_PAGE,
+			.done = written,
+			.owner = c,
+		};
+		pager->stats.written += end - i;
+	}
+	c->writes = n_runs;
+	if (n_runs == 0)
+		parcel_free(c);
+	for (unsigned i = 0; i < n_runs; i++)
+		swap_submit(&pager->swap, &c->run[i]);
+}
+
+/* -- the agent's answer ---------------------------------------------------- */
+
+/* Copy what lies in staging.  @return false: the program is gone. */
+static bool read_staging(const struct space *s, const struct parcel *c,
+                         uint64_t moved)
+{
+	struct iovec local[FAR_BATCH], remote[FAR_BATCH];
+	uint64_t staging = s->staging;
+	unsigned long n = 0;
+	size_t total = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		if (!(moved >> i & 1))
+			continue;
+		local[n] = (struct iovec){ c->page + i * FAR_PAGE, FAR_PAGE };
+		remote[n++] = (struct iovec){
+			(void *)(uintptr_t)(staging + i * FAR_PAGE), FAR_PAGE
+		};
+		total += FAR_PAGE;
+	}
+	return n == 0 || process_vm_readv(s->pid, local, n, remote, n, 0) ==
+	                         (ssize_t)total;
+}
+
+static bool is_clean(struct pager *pager, const struct far_page *p,
+                     const uint8_t *page, uint8_t *scratch)
+{
+	uint8_t tag[FAR_TAG];
+
+	if (p->slot == FAR_NO_SLOT)
+		return false;
+	seal_page(&pager->seal, p->version, page, scratch, tag);
+	return memcmp(tag, p->tag, FAR_TAG) == 0;
+}
+
+static void forget_slot(struct pager *pager, struct far_page *p)
+{
+	slots_put(&pager->slots, p->slot);
+	p->slot = FAR_NO_SLOT;
+}
+
+/* Page i of the parcel lies in it.  @return whether it wants a slot. */
+static bool take_in(struct space *s, struct parcel *c, unsigned i,
+                    struct far_page *p)
+{
+	struct pager *pager = s->pager;
+	uint8_t *page = c->page + i * FAR_PAGE;
+
+	pager->stats.moved_out++;
+	if (is_zero(page)) {
+		pager->stats.dropped_zero++;
+		forget_slot(pager, p);
+		p->state = FAR_NONE;
+		return false;
+	}
+	p->state = FAR_AWAY;
+	resident_gone(&s->resident, p);
+	if (is_clean(pager, p, page, c->sealed + i * FAR_PAGE)) {
+		pager->stats.clean++;
+		return false;
+	}
+	forget_slot(pager, p);
+	return true;
+}
+
+/* Slots for the pages in `wanting`, as long runs as there are. */
+static void give_slots(struct space *s, struct parcel *c, uint64_t wanting)
+{
+	struct pager *pager = s->pager;
+	uint32_t slot = 0, left = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct far_page *p;
+
+		if (!(wanting >> i & 1))
+			continue;
+		if (left == 0)
+			left = slots_take(
+				&pager->slots,
+				(uint32_t)__builtin_popcountll(wanting >> i),
+				&slot);
+		if (left == 0)
+			return; /* full; far_evict_start() left room for a batch
+			         */
+		p = page_map_find(s->map, c->number[i]);
+		p->slot = c->slot[i] = slot++;
+		left--;
+		slots_hold(&pager->slots, p->slot);
+		p->version = seal_version(&pager->seal) & SEAL_VERSION_MAX;
+		seal_page(&pager->seal, p->version, c->page + i * FAR_PAGE,
+		          c->sealed + i * FAR_PAGE, p->tag);
+	}
+}
+
+static void settle(struct space *s, struct parcel *c, uint64_t moved)
+{
+	uint64_t wanting = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct far_page *p = page_map_find(s->map, c->number[i]);
+		bool here = moved >> i & 1;
+
+		c->slot[i] = FAR_NO_SLOT;
+		assert(p->state == FAR_LEAVING);
+		if (here)
+			pager_moved(s->pager, -1);
+		if (p->dropped) {
+			p->dropped = 0;
+			forget_slot(s->pager, p);
+			p->state = FAR_NONE;
+		} else if (!here) {
+			s->pager->stats.kept++;
+			resident_add(&s->resident, c->number[i], p);
+		} else if (take_in(s, c, i, p)) {
+			wanting |= UINT64_C(1) << i;
+		}
+	}
+	/* Shared with the child of a fork, mostly: that takes a while. */
+	s->stuck = (unsigned)__builtin_popcountll(moved) < c->n / 2;
+	give_slots(s, c, wanting);
+}
+
+/*
+ * A page that moved just while its range was unmapped or remapped: was it the
+ * old one, or already one of a new mapping in its place?  If nothing is mapped
+ * there it was the old one.
+ */
+static bool is_explained(const struct space *s, const struct parcel *c,
+                         uint64_t doubtful)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct far_page *p = page_map_find(s->map, c->number[i]);
+		uint64_t at = page_address(c->number[i]);
+		char byte;
+		struct iovec local = { &byte, 1 };
+		struct iovec remote = { (void *)(uintptr_t)at, 1 };
+
+		if (doubtful >> i & 1 && p->dropped &&
+		    process_vm_readv(s->pid, &local, 1, &remote, 1, 0) == 1)
+			return false;
+	}
+	return true;
+}
+
+static void serve_wanted(struct space *s, const struct parcel *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		struct far_page *p = page_map_find(s->map, c->number[i]);
+
+		if (!p->wanted)
+			continue;
+		p->wanted = 0;
+		far_fault_missing(s, page_address(c->number[i]));
+	}
+}
+
+void far_evict_answered(struct space *s)
+{
+	struct parcel *c = s->parcel;
+	uint64_t moved;
+
+	if (!c || s->ended ||
+	    atomic_load_explicit(&s->channel->answered, memory_order_acquire) !=
+	            s->commands)
+		return;
+	moved = s->channel->moved;
+	if (c->n < FAR_BATCH)
+		moved &= (UINT64_C(1) << c->n) - 1;
+	if (!read_staging(s, c, moved)) {
+		pager_lost(s, "what its agent moved cannot be read");
+		return;
+	}
+	if (!is_explained(s, c, s->channel->doubtful)) {
+		pager_lost(s, "its memory was remapped as a page left");
+		return;
+	}
+	s->parcel = NULL;
+	settle(s, c, moved);
+	c->writes = 1; /* it can serve from now on */
+	serve_wanted(s, c);
+	far_fault_release(s);
+	write_out(c);
+	pager_balance(s->pager);
+}
+
+void far_evict_finish(struct space *s)
+{
+	uint64_t until = clock_now_ns() + NS_PER_S;
+
+	while (s->parcel && clock_now_ns() < until) {
+		far_evict_answered(s);
+		sched_yield();
+	}
+}
+
+void far_evict_abandon(struct space *s)
+{
+	if (s->parcel)
+		parcel_free(s->parcel);
+	s->parcel = NULL;
+	LIST_FOREACH (l, &s->pager->parcels) {
+		struct parcel *c = list_entry(l, struct parcel, link);
+
+		if (c->space == s)
+			c->space = NULL;
+	}
+}
+
+/* -- the command ----------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void pick(struct space *s, struct parcel *c)
+{
+	while (c->n < FAR_BATCH) {
+		uint64_t number;
+
+		if (!resident_pick(&s->resident, &number))
+			break;
+		c->number[c->n++] = number;
+	}
+	qsort(c->number, c->n, sizeof(c->number[0]), by_number);
+}
+
+static void command(struct space *s, const struct parcel *c)
+{
+	struct far_channel *channel = s->channel;
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		if (i > 0 && c->number[i] == c->number[i - 1] + 1)
+			channel->run[n - 1].pages++;
+		else
+			channel->run[n++] =
+				(struct far_run){ page_address(c->number[i]),
+				                  1 };
+	}
+	channel->n_runs = n;
+	s->commands++;
+	atomic_store_explicit(&channel->asked, s->commands,
+	                      memory_order_release);
+	syscall(SYS_futex, &channel->asked, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void far_evict_start(struct space *s)
+{
+	struct pager *pager = s->pager;
+	struct parcel *c;
+
+	if (s->parcel || !s->channel || s->ended || s->stuck)
+		return;
+	if (pager->slots.n - pager->slots.used < FAR_BATCH)
+		return;
+	if (resident_count(&s->resident) < FAR_BATCH)
+		far_scan_harvest(s, 8 * FAR_BATCH);
+	if (resident_count(&s->resident) == 0)
+		return;
+	c = parcel_new(s);
+	if (!c)
+		return;
+	pick(s, c);
+	s->parcel = c;
+	command(s, c);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pages come in.
+ *
+ * Where the kernel says -EAGAIN (the address space is changing) or a page
+ * turns out to be gone, whoever waits is woken and faults again, and the
+ * page stays where it was: there is nothing to remember and retry.
+ */
+#include "base/clock.h"
+#include "far/pager_priv.h"
+#include "far/uffd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ZERO_WINDOW 64u /* pages of zeroes at once, at most */
+
+static void wake(struct space *s, uint64_t number, uint64_t pages)
+{
+	uffd_wake(s->faults.fd, page_address(number), pages * FAR_PAGE);
+}
+
+/* -- zeroes ---------------------------------------------------------------- */
+
+/* How many of `want` pages from `number` on have never been written. */
+static unsigned count_none(const struct space *s, uint64_t number,
+                           unsigned want)
+{
+	unsigned n = 1;
+
+	while (n < want && number + n < FAR_PAGES_MAX) {
+		const struct far_page *p = page_map_find(s->map, number + n);
+
+		if (p && p->state != FAR_NONE)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* A program that fills memory faster than pages leave is held up. */
+static bool hold(struct space *s, uint64_t number)
+{
+	if (!pager_is_full(s->pager) || !s->parcel || s->n_held == HELD_MAX)
+		return false;
+	s->held[s->n_held++] = number;
+	return true;
+}
+
+static void place_zeroes(struct space *s, uint64_t number)
+{
+	struct pager *pager = s->pager;
+	bool in_turn = number == s->zero_next && !pager_is_full(pager);
+	int64_t done;
+
+	s->zero_window = in_turn && s->zero_window < ZERO_WINDOW
+	                         ? s->zero_window * 2
+	                 : in_turn ? ZERO_WINDOW
+	                           : 1;
+	done = uffd_zero(s->faults.fd, page_address(number),
+	                 count_none(s, number, s->zero_window) * FAR_PAGE);
+	if (done <= 0 && s->zero_window > 1) /* the end of a mapping */
+		done = uffd_zero(s->faults.fd, page_address(number), FAR_PAGE);
+	if (done <= 0) {
+		wake(s, number, 1);
+		return;
+	}
+	pager->stats.zero++;
+	s->zero_next = number + (uint64_t)done / FAR_PAGE;
+	pager_moved(pager, done / (int64_t)FAR_PAGE);
+}
+
+/* -- placing --------------------------------------------------------------- */
+
+/* The page's bytes are right: to the program with them. */
+static void place(struct space *s, uint64_t number, struct far_page *p,
+                  const uint8_t *bytes)
+{
+	int64_t r =
+		uffd_copy(s->faults.fd, page_address(number), bytes, FAR_PAGE);
+
+	p->wanted = 0;
+	if (r != (int64_t)FAR_PAGE && r != -EEXIST) {
+		p->state = FAR_AWAY;
+		wake(s, number, 1);
+		return;
+	}
+	if (r == -EEXIST)
+		wake(s, number, 1);
+	resident_add(&s->resident, number, p);
+	pager_moved(s->pager, 1);
+}
+
+/* -- reading --------------------------------------------------------------- */
+
+static void fetch_free(struct fetch *f)
+{
+	struct pager *pager = f->pager;
+
+	free(f->page);
+	slab_put(&pager->fetch_slab, f);
+}
+
+static void fetched_page(struct fetch *f, unsigned i, int err)
+{
+	struct space *s = f->space;
+	struct far_page *p = page_map_find(s->map, f->number[i]);
+	uint8_t *bytes = f->page + i * FAR_PAGE;
+
+	if (!p || p->state != FAR_COMING || p->slot != f->swap.slot + i)
+		return; /* dropped, and perhaps something else, meanwhile */
+	if (!err && !seal_open(&s->pager->seal, p->version, bytes, p->tag))
+		err = -EBADMSG;
+	if (!err) {
+		place(s, f->number[i], p, bytes);
+		return;
+	}
+	p->state = FAR_AWAY;
+	if (p->wanted)
+		pager_lost(s, err == -EBADMSG
+		                      ? "a page came back changed"
+		                      : "a page could not be read back");
+}
+
+static void fetched(struct swap_request *q, int err)
+{
+	struct fetch *f = container_of(q, struct fetch, swap);
+	struct pager *pager = f->pager;
+
+	for (unsigned i = 0; i < q->pages; i++) {
+		if (f->space) /* the page before may have ended it */
+			fetched_page(f, i, err);
+		slots_put(&pager->slots, q->slot + i);
+	}
+	if (f->asked_ns)
+		histogram_add(&pager->stats.fault,
+		              clock_now_ns() - f->asked_ns);
+	list_remove(&f->link);
+	fetch_free(f);
+	pager_balance(pager);
+}
+
+/* @return NULL: too many are under way. */
+static struct fetch *fetch_new(struct space *s, unsigned pages)
+{
+	struct fetch *f = slab_get(&s->pager->fetch_slab);
+
+	if (!f)
+		return NULL;
+	*f = (struct fetch){ .pager = s->pager, .space = s };
+	if (posix_memalign((void **)&f->page, FAR_PAGE, pages * FAR_PAGE)) {
+		slab_put(&s->pager->fetch_slab, f);
+		return NULL;
+	}
+	list_append(&s->fetches, &f->link);
+	return f;
+}
+
+static void add_page(struct fetch *f, uint64_t number, struct far_page *p)
+{
+	struct pager *pager = f->pager;
+
+	if (f->swap.pages == 0)
+		f->swap.slot = p->slot;
+	f->number[f->swap.pages++] = number;
+	slots_hold(&pager->slots, p->slot);
+	resident_back(&f->space->resident, p, pager->local / FAR_PAGE);
+	p->state = FAR_COMING;
+}
+
+static void fetch_start(struct fetch *f)
+{
+	struct pager *pager = f->pager;
+
+	f->swap.op = SWAP_IN;
+	f->swap.data = f->page;
+	f->swap.done = fetched;
+	pager->stats.read += f->swap.pages;
+	if (!f->asked_ns)
+		pager->stats.prefetched += f->swap.pages;
+	swap_submit(&pager->swap, &f->swap);
+}
+
+/* -- prefetch -------------------------------------------------------------- */
+
+struct candidate {
+	uint64_t number;
+	uint32_t slot;
+};
+
+static int by_slot(const void *a, const void *b)
+{
+	uint32_t x = ((const struct candidate *)a)->slot;
+	uint32_t y = ((const struct candidate *)b)->slot;
+
+	return x < y ? -1 : x > y;
+}
+
+static unsigned gather(const struct space *s, const struct prefetch_plan *plan,
+                       struct candidate out[PREFETCH_MAX])
+{
+	unsigned n = 0, index;
+
+	for (uint32_t i = 0; i < plan->count; i++) {
+		uint64_t number =
+			plan->first + (uint64_t)((int64_t)i * plan->stride);
+		const struct far_page *p = page_map_find(s->map, number);
+
+		if (p && p->state == FAR_AWAY &&
+		    !far_evict_parcel(s->pager, p->slot, &index))
+			out[n++] = (struct candidate){ number, p->slot };
+	}
+	return n;
+}
+
+static void prefetch(struct space *s, const struct prefetch_plan *plan)
+{
+	struct candidate c[PREFETCH_MAX];
+	unsigned n, end;
+
+	if (plan->count == 0 || pager_is_full(s->pager))
+		return;
+	n = gather(s, plan, c);
+	qsort(c, n, sizeof(c[0]), by_slot);
+	for (unsigned i = 0; i < n; i = end) {
+		struct fetch *f;
+
+		end = i + 1;
+		while (end < n && c[end].slot == c[end - 1].slot + 1)
+			end++;
+		f = fetch_new(s, end - i);
+		if (!f)
+			return;
+		for (unsigned k = i; k < end; k++)
+			add_page(f, c[k].number,
+			         page_map_find(s->map, c[k].number));
+		fetch_start(f);
+	}
+}
+
+/* -- faults ---------------------------------------------------------------- */
+
+void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
+{
+	struct prefetch_plan plan;
+	struct parcel *parcel;
+	struct fetch *f;
+	unsigned index;
+
+	plan = prefetch_fault(&s->prefetch, number);
+	parcel = far_evict_parcel(s->pager, p->slot, &index);
+	if (parcel) {
+		s->pager->stats.from_parcel++;
+		resident_back(&s->resident, p, s->pager->local / FAR_PAGE);
+		place(s, number, p, parcel->page + index * FAR_PAGE);
+		return;
+	}
+	f = fetch_new(s, 1);
+	if (!f) { /* it asks again */
+		p->wanted = 0;
+		wake(s, number, 1);
+		return;
+	}
+	p->wanted = 1;
+	f->asked_ns = clock_now_ns();
+	add_page(f, number, p);
+	fetch_start(f);
+	prefetch(s, &plan);
+}
+
+void far_fault_missing(struct space *s, uint64_t address)
+{
+	uint64_t number = address >> FAR_PAGE_SHIFT;
+	struct far_page *p;
+
+	if (number >= FAR_PAGES_MAX)
+		return;
+	p = page_map_find(s->map, number);
+	s->pager->stats.faults++;
+	switch (p ? (enum far_state)p->state : FAR_NONE) {
+	case FAR_NONE:
+		if (!hold(s, number))
+			place_zeroes(s, number);
+		break;
+	case FAR_RESIDENT: /* it came while the fault was on its way */
+		wake(s, number, 1);
+		break;
+	case FAR_LEAVING: /* served when the agent has answered */
+	case FAR_COMING:
+		p->wanted = 1;
+		s->pager->stats.joined++;
+		break;
+	case FAR_AWAY:
+		far_fault_serve(s, number, p);
+		break;
+	}
+}
+
+void far_fault_release(struct space *s)
+{
+	uint64_t held[HELD_MAX]; /* some may have to wait again */
+	unsigned n = s->n_held;
+
+	memcpy(held, s->held, n * sizeof(held[0]));
+	s->n_held = 0;
+	for (unsigned i = 0; i < n; i++)
+		far_fault_missing(s, page_address(held[i]));
+}

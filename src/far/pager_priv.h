@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * far/pager's structs.  pager.c keeps the limit and the programs, join.c lets
+ * programs in, space.c reads what the kernel says of one, fault.c brings pages
+ * in, evict.c takes them out, scan.c finds what there is to take.
+ */
+#ifndef FAR_PAGER_PRIV_H
+#define FAR_PAGER_PRIV_H
+
+#include "base/list.h"
+#include "core/reactor.h"
+#include "core/slab.h"
+#include "far/channel_format.h"
+#include "far/page_map.h"
+#include "far/pager.h"
+#include "far/prefetch.h"
+#include "far/resident.h"
+#include "far/seal.h"
+#include "far/slots.h"
+#include "far/swap.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FETCH_MAX PREFETCH_MAX /* pages of one read */
+#define FETCHES_MAX 256u       /* at once; 32 MiB of buffers */
+#define HELD_MAX 64u           /* threads of a program that wait for zeroes */
+#define PARCELS_MAX 32u        /* at once: 8 MiB, twice that encrypted */
+
+/* Pages that left together, until their slots hold them. */
+struct parcel {
+	struct pager *pager;
+	struct space *space; /* NULL: it has ended */
+	struct list link;    /* pager.parcels */
+	unsigned writes;     /* requests that are out */
+	unsigned n;          /* pages; page i is number[i] */
+	uint64_t number[FAR_BATCH];
+	uint32_t slot[FAR_BATCH]; /* FAR_NO_SLOT: not written */
+	struct swap_request run[FAR_BATCH];
+	uint8_t *page;   /* FAR_BATCH pages, as they left */
+	uint8_t *sealed; /* what is written: `page`, or encrypted */
+};
+
+/* Pages that come together: from neighbouring slots. */
+struct fetch {
+	struct swap_request swap;
+	struct pager *pager;
+	struct space *space; /* NULL: it has ended */
+	struct list link;    /* space.fetches */
+	uint64_t number[FETCH_MAX];
+	uint64_t asked_ns; /* 0: prefetch */
+	uint8_t *page;     /* FETCH_MAX pages */
+};
+
+/* One address space: a program, or the child of a fork. */
+struct space {
+	struct pager *pager;
+	struct list link;    /* pager.spaces */
+	pid_t pid;           /* 0: a child that has not joined */
+	struct watch faults; /* userfaultfd */
+	struct watch event;  /* the agent's */
+	struct watch death;  /* pidfd */
+	int pagemap_fd;
+	struct far_channel *channel; /* NULL: no agent, nothing leaves */
+	uint64_t staging;            /* its area in the program */
+	bool ended;
+
+	struct page_map *map;
+	struct resident resident;
+	struct prefetch prefetch;
+	struct list fetches;
+
+	/* zeroes: how many pages at once, while they are asked for in turn */
+	uint64_t zero_next;
+	uint32_t zero_window;
+	/* pages of zeroes that wait until others have left */
+	uint64_t held[HELD_MAX];
+	unsigned n_held;
+
+	/* what is registered, sorted; scan.c */
+	struct space_range {
+		uint64_t start, end;
+	} * range;
+	size_t n_ranges;
+	uint64_t cursor;  /* where the scan goes on */
+	bool scanned_all; /* without finding a page, since the last tick */
+	bool stuck;       /* little could be moved, since the last tick */
+
+	/* the command that the agent has; `parcel` NULL: none */
+	struct parcel *parcel;
+	uint32_t commands;
+
+	uint64_t rss; /* bytes, when last looked at */
+};
+
+struct pager {
+	struct reactor *reactor;
+	uint64_t local;
+	bool encrypt;
+	void (*lost)(void *ctx, pid_t pid, const char *why);
+	void *ctx;
+
+	int device_fd; /* /dev/userfaultfd, or -1 */
+	char folder[64];
+	char socket_path[96];
+	struct watch listener;
+	struct list joining; /* struct guest, join.c */
+	struct list spaces;
+	struct list ended; /* spaces to free */
+	unsigned n_spaces;
+
+	struct slots slots;
+	struct seal seal;
+	struct swap_queue swap;
+	struct slab fetch_slab;
+	struct slab parcel_slab;
+	struct list parcels;
+
+	struct timer tick;
+	uint64_t tick_ns; /* until the next one */
+	int64_t resident; /* estimate, bytes: last look and what moved since */
+	unsigned looks;   /* pages placed since the last look */
+
+	struct pager_stats stats;
+};
+
+static inline uint64_t page_address(uint64_t number)
+{
+	return number << FAR_PAGE_SHIFT;
+}
+
+/* -- pager.c -------------------------------------------------------------- */
+
+/* Memory came or went by our hand. */
+void pager_moved(struct pager *p, int64_t pages);
+/* Above the mark at which pages begin to leave. */
+bool pager_is_high(const struct pager *p);
+/* Above the limit itself: nothing comes that was not asked for, and new
+ * pages wait for old ones to leave. */
+bool pager_is_full(const struct pager *p);
+/* Have every program's pages leave as far as needed. */
+void pager_balance(struct pager *p);
+void pager_lost(struct space *s, const char *why);
+
+/* -- space.c -------------------------------------------------------------- */
+
+/* Takes `fd`, an API-agreed userfaultfd.  NULL: out of memory. */
+struct space *far_space_create(struct pager *p, int fd);
+/* The program has gone: everything of it is let go.  The struct is freed a
+ * little later. */
+void far_space_end(struct space *s);
+/* End it if its memory is gone (exit, exec). */
+void far_space_check(struct space *s);
+/* Follow the process that `pid` names from now on. */
+int far_space_watch(struct space *s, pid_t pid);
+void far_space_free_ended(struct pager *p);
+
+/* -- join.c --------------------------------------------------------------- */
+
+int far_join_listen(struct pager *p, struct err *e);
+void far_join_stop(struct pager *p);
+
+/* -- fault.c -------------------------------------------------------------- */
+
+void far_fault_missing(struct space *s, uint64_t address);
+/* Pages have left: whoever waits for zeroes gets them. */
+void far_fault_release(struct space *s);
+/* A page that is FAR_AWAY comes back: somebody waits for it. */
+void far_fault_serve(struct space *s, uint64_t number, struct far_page *p);
+
+/* -- evict.c -------------------------------------------------------------- */
+
+/* Have up to one batch leave, if the agent is free and there is room. */
+void far_evict_start(struct space *s);
+void far_evict_answered(struct space *s);
+/* Wait for the answer to the command that is out, a second at most. */
+void far_evict_finish(struct space *s);
+/* The space has ended: its parcels are nobody's. */
+void far_evict_abandon(struct space *s);
+/* The parcel that holds `slot` until it is written; NULL: none. */
+struct parcel *far_evict_parcel(struct pager *p, uint32_t slot,
+                                unsigned *index);
+
+/* -- scan.c --------------------------------------------------------------- */
+
+/* Register what is not registered yet. */
+void far_scan_capture(struct space *s);
+/* Make up to `want` pages resident that nobody knew of.  @return how many. */
+unsigned far_scan_harvest(struct space *s, unsigned want);
+/* Bytes of anonymous memory in use; 0: the process has gone. */
+uint64_t far_scan_rss(pid_t pid);
+/* [start, end) is mapped no more. */
+void far_scan_forget(struct space *s, uint64_t start, uint64_t end);
+
+#endif /* FAR_PAGER_PRIV_H */

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * far_hammer CASE [CHECKS]: a program that knows what its memory must hold, for
+ * tests of far memory.  It uses 48 MiB and more, checks every value that it
+ * reads, and exits 0 only if each was the one that it had written last.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define WORDS (PAGE / sizeof(uint64_t))
+#define PAGES (48u * 256)
+#define THREADS 4u
+
+static uint64_t *memory;
+static atomic_ulong n_bad;
+static unsigned long checks = 250000; /* of each thread */
+
+static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
+{
+	if (n_bad++ < 5)
+		printf("%s: page %ju has %jx, wants %jx\n", what,
+		       (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
+}
+
+static void *map(size_t length)
+{
+	void *at = mmap(NULL, length, PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED) {
+		perror("mmap");
+		exit(2);
+	}
+	return at;
+}
+
+static uint64_t *page(uint64_t number)
+{
+	return memory + number * WORDS;
+}
+
+static uint32_t next(uint32_t *state)
+{
+	*state = *state * 1103515245u + 12345u;
+	return *state >> 8;
+}
+
+/* -- threads --------------------------------------------------------------- */
+
+/* Thread t has pages t, t + THREADS, ...: neighbours belong to others. */
+static void *write_and_check(void *arg)
+{
+	uint32_t t = (uint32_t)(uintptr_t)arg, random = t + 1;
+	uint64_t *version = calloc(PAGES / THREADS, sizeof(*version));
+
+	for (unsigned long i = 0; i < checks; i++) {
+		uint32_t k = next(&random) % (PAGES / THREADS);
+		uint64_t *p = page(k * THREADS + t);
+
+		if (p[3] != version[k] || p[500] != version[k])
+			bad("thread", k * THREADS + t, p[3], version[k]);
+		p[3] = p[500] = ++version[k];
+		if (i % 5000 == t) {
+			k = next(&random) % (PAGES / THREADS);
+			madvise(page(k * THREADS + t), PAGE, MADV_DONTNEED);
+			version[k] = 0;
+		}
+	}
+	free(version);
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t thread[THREADS];
+
+	for (uintptr_t t = 0; t < THREADS; t++)
+		pthread_create(&thread[t], NULL, write_and_check, (void *)t);
+	for (unsigned t = 0; t < THREADS; t++)
+		pthread_join(thread[t], NULL);
+}
+
+/* Many threads fault on the same pages at once. */
+static void *sweep(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (page(i)[7] != i * 3)
+			bad("same", i, page(i)[7], i * 3);
+	return NULL;
+}
+
+static void same(void)
+{
+	pthread_t thread[32];
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[7] = i * 3;
+	for (unsigned t = 0; t < 32; t++)
+		pthread_create(&thread[t], NULL, sweep, NULL);
+	for (unsigned t = 0; t < 32; t++)
+		pthread_join(thread[t], NULL);
+}
+
+/* -- fork ------------------------------------------------------------------ */
+
+static int child(unsigned round)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (page(i)[9] != i + round)
+			bad("child", i, page(i)[9], i + round);
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = 0;
+	return n_bad != 0;
+}
+
+static void forks(void)
+{
+	for (unsigned round = 0; round < 5; round++) {
+		int status;
+		pid_t pid;
+
+		for (uint64_t i = 0; i < PAGES; i++)
+			page(i)[9] = i + round;
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			_exit(child(round));
+		for (uint64_t i = 0; i < PAGES; i += 7)
+			page(i)[9] = ~i;
+		waitpid(pid, &status, 0);
+		if (status)
+			bad("child's status", round, (unsigned)status, 0);
+		for (uint64_t i = 0; i < PAGES; i++) {
+			uint64_t wants = i % 7 ? i + round : ~i;
+
+			if (page(i)[9] != wants)
+				bad("parent", i, page(i)[9], wants);
+		}
+	}
+}
+
+/* -- mremap, munmap -------------------------------------------------------- */
+
+static void check_moved(const uint64_t *at, unsigned round)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (at[i * WORDS] != i * 5 + 1)
+			bad("moved", i, at[i * WORDS], i * 5 + 1);
+	(void)round;
+}
+
+static void remaps(void)
+{
+	size_t length = (size_t)PAGES * PAGE;
+	uint64_t *places[3], *at = map(length);
+
+	for (unsigned i = 0; i < 3; i++)
+		places[i] = map(length + 8 * PAGE);
+	for (uint64_t i = 0; i < PAGES; i++)
+		at[i * WORDS] = i * 5 + 1;
+	/* Up and down, and over what was there. */
+	for (unsigned round = 0; round < 9; round++) {
+		uint64_t *to = places[round * 2 % 3];
+
+		memset(to, 0xee, 64 * PAGE);
+		at = mremap(at, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+		            to);
+		places[round * 2 % 3] = map(length);
+		check_moved(at, round);
+	}
+}
+
+/* Memory that is given back and taken anew reads as zeroes. */
+static void unmaps(void)
+{
+	for (unsigned round = 0; round < 40; round++) {
+		size_t length = 8u << 20;
+		uint64_t *at = map(length);
+
+		for (size_t i = 0; i < length / PAGE; i++) {
+			if (at[i * WORDS] || at[i * WORDS + 100])
+				bad("fresh", i, at[i * WORDS], 0);
+			at[i * WORDS] = at[i * WORDS + 100] = i + 1;
+		}
+		for (size_t i = 0; i < length / PAGE; i++)
+			if (at[i * WORDS] != i + 1)
+				bad("again", i, at[i * WORDS], i + 1);
+		if (round % 4)
+			munmap(at, length);
+	}
+}
+
+/* System calls that touch pages which are away. */
+static void syscalls(void)
+{
+	int pipes[2];
+
+	if (pipe(pipes))
+		exit(2);
+	for (uint64_t i = 0; i < PAGES; i++)
+		memset(page(i), (int)(i % 251), PAGE);
+	for (uint64_t i = 0; i < PAGES; i++) {
+		uint64_t to = (i * 7919) % PAGES;
+		uint8_t first;
+
+		if (write(pipes[1], page(i), PAGE) != PAGE ||
+		    read(pipes[0], page(to), PAGE) != PAGE)
+			bad("pipe", i, 0, PAGE);
+		first = *(uint8_t *)page(i);
+		if (to != i && *(uint8_t *)page(to) != first)
+			bad("pipe", to, *(uint8_t *)page(to), first);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} cases[] = {
+		{ "threads", threads }, { "same", same },
+		{ "forks", forks },     { "remaps", remaps },
+		{ "unmaps", unmaps },   { "syscalls", syscalls },
+	};
+
+	if (argc == 3)
+		checks = strtoul(argv[2], NULL, 10);
+	memory = map((size_t)PAGES * PAGE);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (argc < 2 || strcmp(argv[1], cases[i].name) != 0)
+			continue;
+		cases[i].run();
+		return n_bad != 0;
+	}
+	fprintf(stderr, "usage: far_hammer threads|same|forks|remaps|unmaps|"
+	                "syscalls [CHECKS]\n");
+	return 2;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shows S14, S18: where an address lies among donors, and a donor's death */
+#include "../test.h"
+
+#include "../../support/block_rig.h"
+
+#include "base/base.h"
+#include "block/finish.h"
+#include "drive/drive.h"
+#include "far/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PIECE 65536u
+
+static unsigned n_lost;
+
+static void lost(void *ctx, unsigned index, int err)
+{
+	(void)ctx;
+	(void)err;
+	n_lost += 1u << (8 * index);
+}
+
+/* A donor that fails everything once told to. */
+struct dying {
+	struct block_device dev;
+	struct block_device *below;
+	bool dead;
+};
+
+static void dying_submit(struct block_device *dev, struct block_request *q)
+{
+	struct dying *d = container_of(dev, struct dying, dev);
+
+	if (d->dead)
+		block_finish(q, -ENXIO);
+	else
+		block_submit(d->below, q);
+}
+
+static void dying_close(struct block_device *dev)
+{
+	block_close(container_of(dev, struct dying, dev)->below);
+}
+
+static const struct block_ops dying_ops = { "dying", dying_submit,
+	                                    dying_close };
+
+static struct dying donor[3];
+
+static struct block_device *make(const char *const specs[], unsigned n,
+                                 unsigned copies, int wants)
+{
+	struct block_device *donors[3], *store = NULL;
+	struct store_opts o = {
+		.donors = donors, .n_donors = n, .copies = copies, .lost = lost
+	};
+
+	n_lost = 0;
+	for (unsigned i = 0; i < n; i++) {
+		donor[i] = (struct dying){ .dev.ops = &dying_ops };
+		assert_int_equal(drive_open(specs[i], &donor[i].below, NULL),
+		                 0);
+		donor[i].dev.size = donor[i].below->size;
+		donor[i].dev.grain = donor[i].below->grain;
+		donors[i] = &donor[i].dev;
+	}
+	assert_int_equal(store_create(&o, &store, NULL), wants);
+	return store;
+}
+
+static void fill(struct block_device *store, uint8_t seed)
+{
+	uint8_t data[PIECE];
+
+	for (uint64_t at = 0; at < store->size; at += PIECE) {
+		memset(data, (int)(at / PIECE % 251 + seed), sizeof(data));
+		assert_int_equal(rig_do(store, BLOCK_WRITE, 0, at, PIECE, data),
+		                 0);
+	}
+}
+
+static void check(struct block_device *store, uint8_t seed)
+{
+	uint8_t data[PIECE], wants[PIECE];
+
+	for (uint64_t at = 0; at < store->size; at += PIECE) {
+		assert_int_equal(rig_do(store, BLOCK_READ, 0, at, PIECE, data),
+		                 0);
+		memset(wants, (int)(at / PIECE % 251 + seed), sizeof(wants));
+		assert_memory_equal(data, wants, PIECE);
+	}
+}
+
+static void donors_of_any_size_are_used_up(void **state)
+{
+	static const struct {
+		const char *specs[3];
+		unsigned n, copies;
+		uint64_t rows;
+	} rows[] = {
+		{ { "ram:64M" }, 1, 1, 4 },
+		{ { "ram:64M", "ram:32M", "ram:17M" }, 3, 1, 7 },
+		{ { "ram:64M", "ram:64M" }, 2, 2, 4 },
+		{ { "ram:64M", "ram:32M", "ram:32M" }, 3, 2, 4 },
+		{ { "ram:128M", "ram:16M", "ram:16M" }, 3, 2, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct block_device *s =
+			make(rows[i].specs, rows[i].n, rows[i].copies, 0);
+
+		assert_int_equal(s->size, rows[i].rows * STORE_EXTENT);
+		fill(s, 1);
+		check(s, 1);
+		block_close(s);
+	}
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+	static const char *const small[] = { "ram:15M" };
+	static const char *const one[] = { "ram:64M" };
+
+	(void)state;
+	make(small, 1, 1, -ENOSPC);
+	make(one, 1, 2, -EINVAL);
+	make(one, 1, 3, -EINVAL);
+	make(one, 1, 0, -EINVAL);
+}
+
+static void a_donor_dies_and_the_other_has_all(void **state)
+{
+	static const char *const specs[] = { "ram:32M", "ram:32M", "ram:32M" };
+
+	(void)state;
+	for (unsigned victim = 0; victim < 3; victim++) {
+		struct block_device *s = make(specs, 3, 2, 0);
+		struct store_donor_info info[STORE_DONORS_MAX];
+
+		fill(s, 3);
+		donor[victim].dead = true;
+		check(s, 3);
+		fill(s, 4);
+		check(s, 4);
+		assert_int_equal(n_lost, 1u << (8 * victim));
+		assert_int_equal(store_info(s, info), 3);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(info[i].lost, i == victim);
+		block_close(s);
+	}
+}
+
+static void with_one_copy_its_part_is_lost(void **state)
+{
+	static const char *const specs[] = { "ram:16M", "ram:16M" };
+	struct block_device *s = make(specs, 2, 1, 0);
+	uint8_t data[PIECE];
+	unsigned n_failed = 0;
+
+	(void)state;
+	fill(s, 1);
+	donor[0].dead = true;
+	for (uint64_t at = 0; at < s->size; at += PIECE)
+		n_failed += rig_do(s, BLOCK_READ, 0, at, PIECE, data) == -EIO;
+	assert_int_equal(n_failed, STORE_EXTENT / PIECE);
+	block_close(s);
+}
+
+/* Requests that span chunks and rows, and edges. */
+static void long_requests_are_cut(void **state)
+{
+	static const char *const specs[] = { "ram:32M", "ram:32M" };
+	struct block_device *s = make(specs, 2, 2, 0);
+	uint8_t *out = malloc(STORE_REQUEST), *in = malloc(STORE_REQUEST);
+
+	(void)state;
+	for (size_t i = 0; i < STORE_REQUEST; i++)
+		out[i] = (uint8_t)(i * 7 >> 3);
+	for (uint64_t at = STORE_EXTENT - 9 * 512; at < STORE_EXTENT;
+	     at += 1536) {
+		assert_int_equal(
+			rig_do(s, BLOCK_WRITE, 0, at, STORE_REQUEST, out), 0);
+		assert_int_equal(
+			rig_do(s, BLOCK_READ, 0, at, STORE_REQUEST, in), 0);
+		assert_memory_equal(out, in, STORE_REQUEST);
+	}
+	assert_int_equal(rig_do(s, BLOCK_READ, 0, 0, STORE_REQUEST + 512, in),
+	                 -EINVAL);
+	assert_int_equal(rig_do(s, BLOCK_READ, 0, s->size, 512, in), -ERANGE);
+	assert_int_equal(rig_do(s, BLOCK_FLUSH, 0, 0, 0, NULL), 0);
+	free(out);
+	free(in);
+	block_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(donors_of_any_size_are_used_up),
+		cmocka_unit_test(what_cannot_be_is_refused),
+		cmocka_unit_test(a_donor_dies_and_the_other_has_all),
+		cmocka_unit_test(with_one_copy_its_part_is_lost),
+		cmocka_unit_test(long_requests_are_cut),
+	};
+	struct reactor *r = rig_reactor();
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	reactor_destroy(r);
+	return failed;
+}
