@@ -284,8 +284,8 @@ static void reset(void)
 	now_ns += NS_PER_S; /* the lane's timer runs out */
 	reactor_poll(rig.reactors[0]);
 	rig_detach_slow(&rig);
-	memset(&header->epoch, 0,
-	       sizeof(*header) - offsetof(struct handoff_header, epoch));
+	memset(&header->generation, 0,
+	       sizeof(*header) - offsetof(struct handoff_header, generation));
 	memset(lane->shared, 0, sizeof(*lane->shared));
 	memset(lane->sequence, 0, sizeof(lane->sequence));
 	for (unsigned i = 0; i < LANE_WAITS; i++)

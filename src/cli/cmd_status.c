@@ -87,18 +87,20 @@ static const char *drive_advice(const char *state)
 	       "and at the hardware";
 }
 
-/* Why a drive of a pool does not work: the pool may not say, the node does. */
-static const char *why_of(struct json_object *drive, struct json_object *status)
+/* What the node says of a drive of a pool: the pool may know less. */
+static const char *drive_text(struct json_object *drive,
+                              struct json_object *status, const char *key)
 {
 	struct json_object *list = print_member(status, "drives");
 
-	if (*print_text(drive, "why"))
-		return print_text(drive, "why");
-	for (size_t i = 0; i < print_length(list); i++)
-		if (is(print_text(print_at(list, i), "name"),
-		       print_text(drive, "name")))
-			return print_text(print_at(list, i), "why");
-	return "";
+	for (size_t i = 0; i < print_length(list); i++) {
+		struct json_object *o = print_at(list, i);
+
+		if (is(print_text(o, "name"), print_text(drive, "name")) &&
+		    *print_text(o, key))
+			return print_text(o, key);
+	}
+	return print_text(drive, key);
 }
 
 static void look_at_pool(struct findings *f, struct json_object *pool,
@@ -130,13 +132,14 @@ static void look_at_pool(struct findings *f, struct json_object *pool,
 	                              : "not all of its drives work");
 	for (size_t i = 0; i < print_length(drives); i++) {
 		struct json_object *o = print_at(drives, i);
-		const char *drive_state = print_text(o, "state");
+		const char *drive_state = drive_text(o, status, "state");
+		const char *why = drive_text(o, status, "why");
 
 		if (!is(drive_state, "online"))
 			find(f, verdict, drive_advice(drive_state),
 			     "drive %s of pool %s is %s%s%s",
 			     print_text(o, "name"), name, drive_state,
-			     *why_of(o, status) ? ": " : "", why_of(o, status));
+			     *why ? ": " : "", why);
 	}
 }
 

@@ -208,14 +208,21 @@ void daemon_drives_open(struct daemon *n)
 
 /* -- as JSON -------------------------------------------------------------- */
 
-/* What the slow stack's words ("stale: ...") start with, as a state. */
-static const char *state_in(const char *words)
+/* The verdict that the slow stack's words begin with ("stale: ..."), as a
+ * state; `*words` then goes on behind it. */
+static const char *take_state(const char **words)
 {
-	static const char *const states[] = { "stale", "foreign", "damaged" };
+	static const char *const states[] = { "stale", "foreign", "damaged",
+		                              "ahead", "newer" };
 
-	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		if (!strncmp(words, states[i], strlen(states[i])))
-			return states[i];
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		size_t n = strlen(states[i]);
+
+		if (strncmp(*words, states[i], n) || (*words)[n] != ':')
+			continue;
+		*words += n + strlen(": ");
+		return states[i];
+	}
 	return NULL;
 }
 
@@ -231,7 +238,7 @@ static struct json_object *drive_json(struct daemon *n, struct daemon_drive *d,
 {
 	const struct handoff_drive *shared = &n->handoff.drives[slot_of(n, d)];
 	struct json_object *o = json_object_new_object(), *text = NULL;
-	const char *state = "missing", *why = d->why;
+	const char *state = "missing", *why = d->why, *verdict;
 
 	describe_string(o, "name", d->name);
 	describe_string(o, "spec", d->spec);
@@ -240,8 +247,9 @@ static struct json_object *drive_json(struct daemon *n, struct daemon_drive *d,
 		if (words)
 			json_object_object_get_ex(words, d->name, &text);
 		why = text ? json_object_get_string(text) : "";
-		if (state_in(why))
-			state = state_in(why);
+		verdict = take_state(&why);
+		if (verdict)
+			state = verdict;
 		describe_int(o, "size", shared->size);
 		describe_int(o, "read_errors", shared->read_errors);
 		describe_int(o, "write_errors", shared->write_errors);
@@ -256,12 +264,14 @@ static struct json_object *drive_json(struct daemon *n, struct daemon_drive *d,
 struct json_object *daemon_drives_json(struct daemon *n,
                                        struct json_object *words)
 {
-	struct json_object *out = json_object_new_array();
+	struct json_object *out = json_object_new_array(), *of = NULL;
 
+	if (words)
+		json_object_object_get_ex(words, "drives", &of);
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++)
 		if (n->drive[i].used && !n->drive[i].adding)
-			json_object_array_add(
-				out, drive_json(n, &n->drive[i], words));
+			json_object_array_add(out,
+			                      drive_json(n, &n->drive[i], of));
 	return out;
 }
 

@@ -183,6 +183,7 @@ const char *daemon_slow_state(const struct daemon *n);
 /* Open what the state file lists; drives_opened() follows. */
 void daemon_drives_open(struct daemon *n);
 void daemon_drives_opened(struct daemon *n);
+/* `words`: what slow.describe says; NULL: it does not answer. */
 struct json_object *daemon_drives_json(struct daemon *n,
                                        struct json_object *words);
 void daemon_drive_add(struct rpc_call *call, struct json_object *params);

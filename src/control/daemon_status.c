@@ -8,7 +8,7 @@
 
 #define WORDS_NS (2 * NS_PER_S)
 
-/* A status that waits for the slow stack's words about the drives. */
+/* A status that waits for the slow stack's words: slow.describe. */
 struct asking {
 	struct rpc_request request;
 	struct rpc_call *call;
@@ -60,6 +60,26 @@ static struct json_object *stacks(struct daemon *n)
 	return o;
 }
 
+/* With why one is offline, which only the slow stack knows. */
+static struct json_object *pools(const struct daemon *n,
+                                 struct json_object *words)
+{
+	struct json_object *out = describe_pools(&n->handoff);
+	struct json_object *of = NULL, *name, *why;
+
+	if (words)
+		json_object_object_get_ex(words, "pools", &of);
+	for (size_t i = 0; of && i < json_object_array_length(out); i++) {
+		struct json_object *o = json_object_array_get_idx(out, i);
+
+		if (json_object_object_get_ex(o, "name", &name) &&
+		    json_object_object_get_ex(of, json_object_get_string(name),
+		                              &why))
+			describe_string(o, "why", json_object_get_string(why));
+	}
+	return out;
+}
+
 static void reply(struct daemon *n, struct rpc_call *call,
                   struct json_object *words)
 {
@@ -69,7 +89,7 @@ static void reply(struct daemon *n, struct rpc_call *call,
 	describe_string(o, "node", n->name);
 	json_object_object_add(o, "processes", processes(n, words != NULL));
 	json_object_object_add(o, "drives", daemon_drives_json(n, words));
-	json_object_object_add(o, "pools", describe_pools(&n->handoff));
+	json_object_object_add(o, "pools", pools(n, words));
 	json_object_object_add(o, "volumes", describe_volumes(&n->handoff));
 	json_object_object_add(o, "exports", daemon_exports_json(n));
 	json_object_object_add(o, "peers", daemon_peers_json(n));

@@ -107,6 +107,8 @@ static struct json_object *pool_in_full(struct service *s, unsigned slot)
 		json_object_array_add(drives, d);
 	}
 	json_object_object_add(o, "drives", drives);
+	if (slow_pool_why(s->slow, slot)[0])
+		describe_string(o, "why", slow_pool_why(s->slow, slot));
 	return o;
 }
 
@@ -275,7 +277,8 @@ const struct rpc_method slow_service_methods[] = {
 	  .doc = "Take a member out of its pool",
 	  .params = slot_param,
 	  .n_params = ARRAY_LEN(slot_param) },
-	{ .name = "slow.describe", .doc = "What each open drive is, in words" },
+	{ .name = "slow.describe",
+	  .doc = "What each drive is, and why a pool is offline" },
 	{ .name = "slow.quiesce", .doc = "Commit and write checkpoints" },
 };
 const size_t slow_service_methods_count = ARRAY_LEN(slow_service_methods);
@@ -300,13 +303,11 @@ static void drive_fail(struct rpc_call *call, struct json_object *params)
 		                errand_done, x);
 }
 
-static void describe_drives(struct rpc_call *call, struct json_object *params)
+static struct json_object *words_of_drives(const struct service *s)
 {
-	struct service *s = rpc_call_ctx(call);
 	struct json_object *out = json_object_new_object();
-	char words[256];
+	char words[512];
 
-	(void)params;
 	for (unsigned i = 0; i < HANDOFF_DRIVES; i++) {
 		const struct handoff_drive *d = &s->handoff.drives[i];
 
@@ -315,6 +316,28 @@ static void describe_drives(struct rpc_call *call, struct json_object *params)
 		slow_drive_describe(s->slow, (uint16_t)i, words, sizeof(words));
 		describe_string(out, d->name, words);
 	}
+	return out;
+}
+
+static struct json_object *words_of_pools(const struct service *s)
+{
+	struct json_object *out = json_object_new_object();
+
+	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
+		if (slow_pool_why(s->slow, i)[0])
+			describe_string(out, s->handoff.pools[i].name,
+			                slow_pool_why(s->slow, i));
+	return out;
+}
+
+static void describe(struct rpc_call *call, struct json_object *params)
+{
+	struct service *s = rpc_call_ctx(call);
+	struct json_object *out = json_object_new_object();
+
+	(void)params;
+	json_object_object_add(out, "drives", words_of_drives(s));
+	json_object_object_add(out, "pools", words_of_pools(s));
 	rpc_reply(call, out);
 }
 
@@ -340,7 +363,7 @@ static const struct rpc_binding bindings[] = {
 static const struct rpc_binding own_bindings[] = {
 	{ "slow.drive_appeared", drive_appeared },
 	{ "slow.drive_fail", drive_fail },
-	{ "slow.describe", describe_drives },
+	{ "slow.describe", describe },
 	{ "slow.quiesce", quiesce },
 };
 

@@ -138,6 +138,11 @@ static int bind_unix(int fd, const struct sockaddr_un *sa, struct err *e)
 		if (bind(fd, any, sizeof(*sa)) == 0)
 			return 0;
 	}
+	if (errno == ENOENT || errno == ENOTDIR)
+		return err_set(e, -errno,
+		               "cannot make the socket %s: there is no such "
+		               "folder; make it, or choose another path",
+		               sa->sun_path);
 	return err_set(e, -errno, "cannot make the socket %s: %s", sa->sun_path,
 	               strerror(errno));
 }

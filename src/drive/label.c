@@ -221,7 +221,7 @@ const char *label_error(int err)
 	case -ENOENT:
 		return "blank";
 	case -EBADMSG:
-		return "damaged (checksum or content)";
+		return "rotten (wrong checksum or content)";
 	case -EILSEQ:
 		return "misplaced (written for another place)";
 	case -EPROTONOSUPPORT:

@@ -22,6 +22,7 @@
 #define HOLD_REPLIES 8u /* that keep a client busy for HOLD_NS and longer */
 #define HOLD_BYTES (32u << 10)
 #define HOLD_NS (30 * NS_PER_US)
+#define HOLD_REST_MAX 63u
 #define SOCKET_BUFFER 768u /* bytes the kernel counts for a small message */
 
 void nbd_conn_mark(struct nbd_conn *c)
@@ -195,29 +196,53 @@ static void linger(struct nbd_conn *c)
 	nbd_conn_events(c, EPOLLIN);
 }
 
+/* A hold ends.  If the client has read nothing meanwhile, it did not run: it
+ * waits for our core, and holding on to that makes both wait. */
+static void judge_hold(struct nbd_conn *c)
+{
+	int unread;
+
+	if (c->n_out > 1 || ioctl(c->watch.fd, SIOCOUTQ, &unread) ||
+	    unread < c->hold_unread)
+		c->hold_rest_after = 0;
+	else if (c->hold_rest_after < HOLD_REST_MAX)
+		c->hold_rest_after = (uint8_t)(2 * c->hold_rest_after + 1);
+	c->hold_rest = c->hold_rest_after;
+}
+
 /*
  * A client that has much to read gains nothing from one reply more, but has
  * less work with a few in one piece: its reads cost it less, and our sends
  * us.  So hold a reply or two back, for a time in which it cannot run dry.
  */
+static bool may_hold(struct nbd_conn *c)
+{
+	size_t busy = HOLD_REPLIES * (SOCKET_BUFFER + c->out->payload);
+
+	if (ioctl(c->watch.fd, SIOCOUTQ, &c->hold_unread) ||
+	    (size_t)c->hold_unread < busy)
+		return false;
+	if (!c->hold_rest)
+		return true;
+	c->hold_rest--;
+	return false;
+}
+
 static bool is_held(struct nbd_conn *c)
 {
 	uint64_t until = c->hold_until_ns;
-	int unread;
+	bool enough = !c->out || c->n_out >= HOLD_REPLIES ||
+	              c->out_bytes >= HOLD_BYTES || c->state >= NBD_DRAIN ||
+	              c->events & EPOLLOUT;
 
 	c->hold_until_ns = 0;
-	if (!c->out || c->n_out >= HOLD_REPLIES || c->out_bytes >= HOLD_BYTES ||
-	    c->state >= NBD_DRAIN || c->events & EPOLLOUT)
-		return false;
-	if (until && clock_now_ns() >= until)
-		return false;
 	if (!until) {
-		size_t busy = HOLD_REPLIES * (SOCKET_BUFFER + c->out->payload);
-
-		if (ioctl(c->watch.fd, SIOCOUTQ, &unread) ||
-		    (size_t)unread < busy)
+		if (enough || !may_hold(c))
 			return false;
 		until = clock_now_ns() + HOLD_NS;
+	} else if (enough || clock_now_ns() >= until) {
+		judge_hold(c);
+		return false;
 	}
 	c->hold_until_ns = until;
 	return true;

@@ -188,6 +188,9 @@ struct nbd_conn {
 	size_t out_bytes;                   /* yet to be sent */
 	unsigned n_out;                     /* replies */
 	uint64_t hold_until_ns;             /* 0: not held back */
+	int hold_unread;                    /* by the client, when that began */
+	uint8_t hold_rest;                  /* chances to let go by */
+	uint8_t hold_rest_after;            /* the last hold in vain; 0: none */
 
 	/* progress, looked at every second */
 	bool starving;       /* BLOCKED by others' use of memory */

@@ -238,6 +238,36 @@ static long ring_next(const struct handoff_ring *r)
 	               : -1;
 }
 
+static uint32_t claim_word(uint64_t tag, enum handoff_claim state)
+{
+	return (uint32_t)(tag / HANDOFF_CLAIMS) << 2 | state;
+}
+
+static uint32_t *claim_of(struct handoff *h, unsigned lane, uint64_t tag)
+{
+	return &h->lanes[lane].claims[tag % HANDOFF_CLAIMS];
+}
+
+static bool close_claim(struct handoff *h, unsigned lane, uint64_t tag,
+                        enum handoff_claim state)
+{
+	uint32_t open = claim_word(tag, HANDOFF_CLAIM_OPEN);
+
+	return __atomic_compare_exchange_n(claim_of(h, lane, tag), &open,
+	                                   claim_word(tag, state), false,
+	                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+bool handoff_claim_take(struct handoff *h, unsigned lane, uint64_t tag)
+{
+	return close_claim(h, lane, tag, HANDOFF_CLAIM_TAKEN);
+}
+
+bool handoff_claim_give_up(struct handoff *h, unsigned lane, uint64_t tag)
+{
+	return close_claim(h, lane, tag, HANDOFF_CLAIM_GIVEN_UP);
+}
+
 bool handoff_push_request(struct handoff *h, unsigned lane,
                           const struct handoff_request *r)
 {
@@ -247,6 +277,10 @@ bool handoff_push_request(struct handoff *h, unsigned lane,
 	if (at < 0)
 		return false;
 	l->requests[at] = *r;
+	if (r->kind == HANDOFF_DISCARD)
+		__atomic_store_n(claim_of(h, lane, r->tag),
+		                 claim_word(r->tag, HANDOFF_CLAIM_OPEN),
+		                 __ATOMIC_RELEASE);
 	__atomic_store_n(&l->to_slow.head, l->to_slow.head + 1,
 	                 __ATOMIC_RELEASE);
 	return true;

@@ -7,8 +7,9 @@
  *       lane it came from (a slow stack that dies loses no request: the fast
  *       stack sends those outstanding again to its successor);
  *   H2  data never crosses: records name buffers, they do not hold them;
- *   H3  each field has one writer; entries are published with release and
- *       read with acquire, so a reader sees the row that an entry names;
+ *   H3  each field has one writer (a claim has two, by compare and exchange);
+ *       entries are published with release and read with acquire, so a reader
+ *       sees the row that an entry names;
  *   H4  no record, whatever its content, makes the reader touch memory
  *       outside the object or its own.
  *
@@ -76,6 +77,11 @@ bool handoff_pop_reply(struct handoff *h, unsigned lane,
                        struct handoff_reply *out);
 bool handoff_requests_waiting(const struct handoff *h, unsigned lane);
 bool handoff_replies_waiting(const struct handoff *h, unsigned lane);
+
+/* The claim on a discard, which pushing it has opened: S takes it before it
+ * changes anything, F gives it up.  @return whether it was still open. */
+bool handoff_claim_take(struct handoff *h, unsigned lane, uint64_t tag);
+bool handoff_claim_give_up(struct handoff *h, unsigned lane, uint64_t tag);
 
 /* Forget what is in both rings; neither side may be using them. */
 void handoff_reset_lane(struct handoff *h, unsigned lane);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The interface between the two stacks, version 1: one shared memory object.
+ * The interface between the two stacks, version 2: one shared memory object.
  * Normative text: docs/handoff.md.  Little-endian, naturally aligned; fields
  * that both sides use while they run are read and written as atomics.
  *
@@ -34,7 +34,7 @@
 static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "the format is little-endian");
 
 #define HANDOFF_MAGIC UINT64_C(0x464f444e41485743) /* "CWHANDOF" */
-#define HANDOFF_VERSION 1u
+#define HANDOFF_VERSION 2u
 
 #define HANDOFF_LANES 16u
 #define HANDOFF_DRIVES 256u
@@ -59,7 +59,7 @@ static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "the format is little-endian");
  *   | valid 4 KiB  | state  | row          | index in row |
  *   +--------------+--------+--------------+--------------+
  *
- * The mask of valid 4 KiB blocks is all ones in version 1.  A hole is 0 and
+ * The mask of valid 4 KiB blocks is all ones in version 2.  A hole is 0 and
  * reads as zeroes.  The slow stack alone writes entries, with one exception:
  * NEW becomes MAPPED by a store of the fast stack when the chunk's first
  * write is on the drives; until then the slow stack leaves the entry alone.
@@ -91,17 +91,15 @@ struct handoff_header {
 	uint64_t arena_bytes;    /*  72 */
 	uint64_t table_offset;   /*  80 */
 	uint64_t table_entries;  /*  88 */
-	uint8_t pad0[32];        /*  96 */
-	uint64_t epoch;          /* 128 [S] see lane.inflight */
-	uint8_t pad1[56];        /* 136 */
+	uint8_t pad0[96];        /*  96 */
 	uint64_t generation;     /* 192 [F] starts of the slow stack so far */
 	uint32_t slow_state;     /* 200 [S], cleared by [F] before a start */
-	uint8_t pad2[52];        /* 204 */
+	uint8_t pad1[52];        /* 204 */
 	uint32_t slow_sleeping;  /* 256 [S] sets, [F] clears and wakes */
-	uint8_t pad3[3836];      /* 260 */
+	uint8_t pad2[3836];      /* 260 */
 };
 static_assert(sizeof(struct handoff_header) == 4096, "header is a page");
-static_assert(offsetof(struct handoff_header, epoch) == 128, "own line");
+static_assert(offsetof(struct handoff_header, generation) == 192, "own line");
 static_assert(offsetof(struct handoff_header, slow_sleeping) == 256, "line");
 
 enum handoff_slow_state {
@@ -188,6 +186,20 @@ static_assert(sizeof(struct handoff_reply) == 64, "one cache line");
 
 /* -- lanes ---------------------------------------------------------------- */
 
+/*
+ * A discard is carried out or given up, never both.  claims[tag % 512] is
+ * (tag / 512) << 2 | state.  F stores OPEN before it sends; S makes that TAKEN
+ * before it clears the entry, F makes it GIVEN_UP when the deadline passes,
+ * both by compare and exchange.  What is taken will be answered.
+ */
+#define HANDOFF_CLAIMS 512u
+
+enum handoff_claim {
+	HANDOFF_CLAIM_OPEN = 1,
+	HANDOFF_CLAIM_TAKEN = 2,
+	HANDOFF_CLAIM_GIVEN_UP = 3,
+};
+
 /* Indices run freely; slot = index % HANDOFF_RING; full at head - tail ==
  * HANDOFF_RING. */
 struct handoff_ring {
@@ -199,19 +211,20 @@ struct handoff_ring {
 static_assert(sizeof(struct handoff_ring) == 128, "two cache lines");
 
 /*
- * inflight[e & 1] counts the operations of this lane that looked the table up
- * while the epoch was e.  The slow stack reuses a chunk that it has unmapped
- * only after it has advanced the epoch twice and each time seen the counts of
- * the epoch it left fall to 0 on every lane.
+ * inflight[p][e & 1] counts the operations of this lane that looked the table
+ * up, for a volume of pool p, while the pool's epoch of readers was e.  The
+ * slow stack reuses a chunk that it has unmapped only after it has advanced
+ * that epoch twice and each time seen the counts of the epoch it left fall to
+ * 0 on every lane.
  */
 struct handoff_lane {
-	uint64_t inflight[2]; /*   0 [F] */
-	uint8_t pad0[48];
-	uint32_t fast_sleeping; /*  64 [F] sets, [S] clears and wakes */
-	uint8_t pad1[60];
-	struct handoff_ring to_slow;                   /* 128 */
-	struct handoff_ring to_fast;                   /* 256 */
-	uint8_t pad2[3712];                            /* 384 */
+	uint64_t inflight[HANDOFF_POOLS][2]; /*   0 [F] */
+	uint32_t fast_sleeping; /* 256 [F] sets, [S] clears and wakes */
+	uint8_t pad0[60];
+	struct handoff_ring to_slow;                   /* 320 */
+	struct handoff_ring to_fast;                   /* 448 */
+	uint32_t claims[HANDOFF_CLAIMS];               /* 576 [F], [S] */
+	uint8_t pad1[1472];                            /* 2624 */
 	struct handoff_request requests[HANDOFF_RING]; /* 4096 */
 	struct handoff_reply replies[HANDOFF_RING];    /* 69632 */
 };
@@ -261,9 +274,11 @@ struct handoff_pool {
 	uint8_t uuid[16];        /*  64 [S] */
 	uint8_t pad1[48];        /*  80 */
 	char name[HANDOFF_NAME]; /* 128 [S] */
-	uint8_t pad2[64];        /* 192 */
+	uint64_t readers;        /* 192 [S] epoch: see lane.inflight */
+	uint8_t pad2[56];        /* 200 */
 };
 static_assert(sizeof(struct handoff_pool) == 256, "four cache lines");
+static_assert(offsetof(struct handoff_pool, readers) == 192, "own line");
 
 enum handoff_volume_state {
 	HANDOFF_VOLUME_FREE = 0,

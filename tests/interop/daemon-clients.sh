@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Clients that nobody here wrote, one after the other, on thin volumes:
-# nbdinfo, nbdcopy, qemu-img, qemu-io, fio and nbdkit's own nbd plugin.
+# nbdinfo, nbdcopy, nbdsh, qemu-img, qemu-io, fio and nbdkit's own nbd plugin.
 # shows V1, V6, V7, V9, V10, V22
 . "$(dirname "$0")/lib.sh"
-need nbdcopy nbdinfo qemu-img qemu-io fio nbdkit jq
+need nbdcopy nbdinfo nbdsh qemu-img qemu-io fio nbdkit jq
 
 start_daemon
 pool tank 5 256M
@@ -53,6 +53,11 @@ for profile in raid0 raid1 raid5; do
 		-c 'read -q -P 0xa5 1179648 128k' >"$work/qemu-io.log" 2>&1
 	! grep -q -i fail "$work/qemu-io.log" ||
 		fail "qemu-io: $(cat "$work/qemu-io.log")"
+
+	# With the python3 that has libnbd.
+	PATH=/usr/bin:$PATH nbdsh -u "$uri" -c 'h.pwrite(b"nbdsh" * 4096, 512 * 1000)' \
+		-c 'h.flush(); assert h.pread(512, 512 * 1001)[:5] == b"dshnb"' \
+		-c 'h.zero(4096, 4096); assert h.pread(4096, 4096).strip(b"\0") == b""'
 
 	nbdkit -U - nbd uri="$uri" --run "nbdcopy \$uri '$work/out'"
 	nbdcopy "$uri" "$work/direct"

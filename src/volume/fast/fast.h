@@ -26,7 +26,8 @@
  *   F2  a read sees each 512-byte sector of every write that was answered
  *       before it was submitted, whatever worker either ran on;
  *   F3  a part that waits for the slow stack is answered within the miss
- *       timeout, at the latest with -ETIMEDOUT;
+ *       timeout, at the latest with -ETIMEDOUT; but a discard that the slow
+ *       stack has begun, when it answers or is replaced;
  *   F4  nothing that the slow stack writes into shared memory makes the fast
  *       stack touch memory or drive ranges it should not.
  */

@@ -201,6 +201,14 @@ static void lane_event(struct watch *watch, uint32_t events)
 	eventfd_read(watch->fd, &n);
 }
 
+/* A discard that the slow stack has begun ends with its answer: whoever
+ * writes to the chunk meanwhile must know which of the two came first. */
+static bool may_give_up(struct fast_worker *w, const struct lane_wait *wait)
+{
+	return wait->request.kind != HANDOFF_DISCARD || !wait->sent ||
+	       handoff_claim_give_up(shared(w), w->number, wait->request.tag);
+}
+
 static void lane_deadlines(struct timer *t)
 {
 	struct fast_worker *w = container_of(t, struct fast_worker, lane.timer);
@@ -209,7 +217,8 @@ static void lane_deadlines(struct timer *t)
 
 	for (unsigned i = 0; i < LANE_WAITS; i++) {
 		/* Who has waited for the slot may be too late as well. */
-		while (l->slot[i] && l->slot[i]->request.deadline_ns <= now) {
+		while (l->slot[i] && l->slot[i]->request.deadline_ns <= now &&
+		       may_give_up(w, l->slot[i])) {
 			fast_count(&w->stats.timeouts, 1);
 			finish(w, i, false, -ETIMEDOUT);
 		}

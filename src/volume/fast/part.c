@@ -33,35 +33,42 @@ static const struct handoff_row *row_of(const struct thin_part *part)
 	return &v->fast->handoff->rows[v->row_base + row % HANDOFF_POOL_ROWS];
 }
 
+static uint64_t *readers(const struct thin_part *part)
+{
+	return &part->worker->lane.shared
+	                ->inflight[part->op->volume->pool][part->epoch];
+}
+
 /*
- * A part is counted in the epoch it begins in, before it looks the table up,
- * and as long as it relies on what it found; the slow stack reuses no chunk
- * that it may have found (lane.inflight).  One that waits for a lock or for
- * the slow stack relies on nothing: it looks again.  So the slow stack can
- * wait for the readers before it answers.
+ * A part is counted among its pool's readers of the epoch it begins in, before
+ * it looks the table up, and as long as it relies on what it found; the slow
+ * stack reuses no chunk that it may have found (lane.inflight).  One that
+ * waits for a lock or for the slow stack relies on nothing: it looks again.
+ * So the slow stack can wait for the readers before it answers.
  */
 static void enter(struct thin_part *part)
 {
-	struct fast_worker *w = part->worker;
+	const struct fast_volume *v = part->op->volume;
 	uint64_t *count;
 
 	if (part->counted)
 		return;
-	part->epoch = __atomic_load_n(&w->fast->handoff->header->epoch,
+	part->epoch = __atomic_load_n(&v->fast->handoff->pools[v->pool].readers,
 	                              __ATOMIC_ACQUIRE) &
 	              1;
 	part->counted = true;
-	count = &w->lane.shared->inflight[part->epoch];
+	count = readers(part);
 	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static void leave(struct thin_part *part)
 {
-	uint64_t *count = &part->worker->lane.shared->inflight[part->epoch];
+	uint64_t *count;
 
 	if (!part->counted)
 		return;
+	count = readers(part);
 	part->counted = false;
 	__atomic_store_n(count, *count - 1, __ATOMIC_RELEASE);
 }

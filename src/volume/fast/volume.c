@@ -67,7 +67,7 @@ static bool sane(const struct handoff *h, const struct fast_volume *v)
 	uint64_t size = v->device.size;
 	uint64_t chunks = (size >> CHUNK_SHIFT) + (size % CHUNK_BYTES != 0);
 
-	return size && size % v->device.grain == 0 &&
+	return size && size % v->device.grain == 0 && v->pool < HANDOFF_POOLS &&
 	       v->table_base <= h->table_entries &&
 	       chunks <= h->table_entries - v->table_base &&
 	       v->row_base <= (HANDOFF_POOLS - 1) * HANDOFF_POOL_ROWS;

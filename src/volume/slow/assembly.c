@@ -63,6 +63,22 @@ static void pool_ended(struct assembly_pool *at)
 		ended(a);
 }
 
+/* The drives of a pool that is known, but out of service. */
+static void describe_candidates(const struct load *l)
+{
+	for (unsigned i = 0; i < l->n_drives; i++) {
+		struct drive_view *view =
+			&l->pool->slow->view[l->drive[i].drive];
+
+		if (view->verdict != LABEL_FOREIGN)
+			continue;
+		view->verdict = LABEL_MEMBER;
+		snprintf(view->words, sizeof(view->words),
+		         "drive %u of pool %s, which is offline",
+		         l->drive[i].label.index, l->pool->name);
+	}
+}
+
 static void go_offline(struct assembly_pool *at, const struct err *e)
 {
 	struct pool *p = at->load.pool;
@@ -71,6 +87,7 @@ static void go_offline(struct assembly_pool *at, const struct err *e)
 	log_event(LOG_LEVEL_WARN, "pool is offline", "pool=%s why=\"%s\"",
 	          p->name, p->why);
 	p->checkpoint.wanted = false;
+	describe_candidates(&at->load);
 	if (at->warm) {
 		rebuild_forget(p);
 	} else {
@@ -134,7 +151,7 @@ static void settle(struct assembly_pool *at)
 {
 	struct pool *p = at->load.pool;
 
-	at->settling = at->warm && !grace_passed(p->slow, at->ticket);
+	at->settling = at->warm && !grace_passed(p, at->ticket);
 	if (at->settling)
 		return;
 	if (at->relabel)
@@ -261,7 +278,7 @@ static void loaded(struct load *l, int err)
 	p->checkpoint.root_slot = l->root_slot;
 	p->log.seq = at->warm ? l->log_end + p->layout.log_blocks : l->log_end;
 	p->log.base = p->log.seq;
-	at->ticket = at->warm ? grace_ticket(p->slow) : 0;
+	at->ticket = at->warm ? grace_ticket(p) : 0;
 	at->waiter.done = checkpointed;
 	checkpoint_want(p, &at->waiter);
 }
@@ -356,6 +373,7 @@ static void describe_late(struct slow *s, const struct label_io_drive *d)
 		snprintf(m->why, sizeof(m->why),
 		         "the pool has gone on without it: its data are old; "
 		         "replace it");
+		s->view[d->drive].verdict = LABEL_STALE;
 		member_publish(p);
 	}
 }
@@ -404,10 +422,11 @@ static void scanned(struct label_io_scan *scan)
 
 	for (unsigned i = 0; i < scan->n; i++) {
 		struct label_io_drive *d = &scan->drive[i];
+		struct drive_view *view = &a->slow->view[d->drive];
 
-		label_identify(NULL, d->err, &d->label,
-		               a->slow->h->drives[d->drive].size,
-		               a->slow->drive_words[d->drive]);
+		view->verdict = label_identify(
+			NULL, d->err, &d->label,
+			a->slow->h->drives[d->drive].size, view->words);
 		if (d->err)
 			continue;
 		describe_late(a->slow, d);

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct slow;
+struct pool;
 
 /*
- * Grace periods.  One that starts after something was unlinked has ended
- * when nobody can see it any more:
+ * Grace periods of a pool.  One that starts after something was unlinked has
+ * ended when nobody can see it any more:
  *
  *   IDLE -- advance the epoch --> FIRST -- old count 0, advance --> SECOND
  *     ^                                                               |
@@ -25,10 +25,10 @@ struct grace {
 
 /* What to wait for so that everything unlinked so far is out of sight:
  * grace_passed() of it. */
-uint64_t grace_ticket(struct slow *s);
-bool grace_passed(const struct slow *s, uint64_t ticket);
+uint64_t grace_ticket(struct pool *p);
+bool grace_passed(const struct pool *p, uint64_t ticket);
 /* @return whether one ended. */
-bool grace_poll(struct slow *s);
-bool grace_waiting(const struct slow *s);
+bool grace_poll(struct pool *p);
+bool grace_waiting(const struct pool *p);
 
 #endif /* VOLUME_SLOW_GRACE_H */

@@ -2,6 +2,7 @@
 #include "volume/slow/label_io.h"
 
 #include "base/base.h"
+#include "core/log.h"
 #include "volume/slow/slow_priv.h"
 
 #include <errno.h>
@@ -98,6 +99,25 @@ static void read_round(struct label_io_scan *scan)
 	}
 }
 
+/* The other copy counts, and this one will be written again. */
+static void log_bad_copies(const struct label_io_scan *scan,
+                           const struct label_io_drive *d)
+{
+	const struct handoff_drive *shared = &scan->slow->h->drives[d->drive];
+	struct label l;
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t at = copy_offset(i, shared->size);
+		int err = d->read[i] ? label_decode(d->copy[i], at, &l) : -EIO;
+
+		if (err)
+			log_event(
+				LOG_LEVEL_WARN, "a copy of a label is no good",
+				"drive=%s offset=%ju damage=\"%s\"",
+				shared->name, (uintmax_t)at, label_error(err));
+	}
+}
+
 static void choose(struct label_io_scan *scan)
 {
 	for (unsigned i = 0; i < scan->n; i++) {
@@ -111,6 +131,8 @@ static void choose(struct label_io_scan *scan)
 				d->read[1] ? d->copy[1] : NULL,
 				scan->slow->h->drives[d->drive].size, &d->label,
 				&d->repair);
+		if (!d->err && d->repair)
+			log_bad_copies(scan, d);
 	}
 	scan->done(scan);
 }

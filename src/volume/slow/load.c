@@ -27,12 +27,7 @@ static unsigned first_of(uint32_t set)
 
 /* -- roots ---------------------------------------------------------------- */
 
-struct damage_list {
-	char text[200];
-	size_t n;
-};
-
-static void add_damage(struct damage_list *d, const char *drive, int err)
+static void add_damage(struct load_damage *d, const char *drive, int err)
 {
 	if (d->n < sizeof(d->text))
 		d->n += (size_t)snprintf(d->text + d->n, sizeof(d->text) - d->n,
@@ -60,7 +55,7 @@ static int check_root(struct load *l, unsigned i, uint32_t slot,
 	return err;
 }
 
-static void choose_root(struct load *l, struct damage_list *damage)
+static void choose_root(struct load *l, struct load_damage *damage)
 {
 	for (unsigned n = 0; n < l->n_drives * 2; n++) {
 		unsigned i = n / 2, slot = n % 2;
@@ -95,7 +90,7 @@ static void finish(struct load *l, int err)
 static void roots_read(struct metaio_fan *f)
 {
 	struct load *l = container_of(f, struct load, fan);
-	struct damage_list damage = { .n = 0 };
+	struct load_damage damage = { .n = 0 };
 
 	choose_root(l, &damage);
 	if (!l->sources) {
@@ -197,9 +192,9 @@ static void image_lost(struct load *l, int err)
 {
 	finish(l, err_set(&l->err, err,
 	                  "block %ju of the image, at byte %ju, is damaged on "
-	                  "every drive that has it (%s on %s)",
+	                  "every drive that has it (%s)",
 	                  (uintmax_t)l->at, (uintmax_t)where(l, l->at),
-	                  record_damage(err), drive_name(l, l->source)));
+	                  l->damage.text));
 }
 
 /* A drive that has lost its root may still have the block. */
@@ -215,6 +210,9 @@ static void try_next(struct load *l, int err)
 {
 	uint32_t left;
 
+	if (!l->tried)
+		l->damage.n = 0;
+	add_damage(&l->damage, drive_name(l, l->source), err);
 	l->tried |= 1u << l->source;
 	left = all_drives(l) & ~l->tried;
 	if (left) {
@@ -329,11 +327,11 @@ static void tail_read(struct metaio_request *q, int err)
 			continue;
 		finish(l, err_set(&l->err, -EBADMSG,
 		                  "block %ju of the log, at byte %ju, is "
-		                  "damaged on every drive that has it, and "
-		                  "there are later ones (%ju on %s)",
+		                  "damaged on every drive that has it (%s), "
+		                  "and there are later ones (%ju on %s)",
 		                  (uintmax_t)l->log_end,
 		                  (uintmax_t)metalog_where(l->pool, l->log_end),
-		                  (uintmax_t)(l->at + i),
+		                  l->damage.text, (uintmax_t)(l->at + i),
 		                  drive_name(l, l->source)));
 		return;
 	}

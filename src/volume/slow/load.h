@@ -26,6 +26,12 @@ struct load_drive {
 	bool repair;
 };
 
+/* What is wrong with a block, drive by drive, in words. */
+struct load_damage {
+	char text[160];
+	size_t n;
+};
+
 struct load {
 	struct pool *pool;
 	void (*done)(struct load *l, int err);
@@ -48,6 +54,8 @@ struct load {
 	uint64_t have;    /* blocks in the buffer, from `at` on */
 	uint64_t buffer;  /* where the first of them is in the arena */
 	uint64_t log_epoch;
+	struct load_damage
+		damage; /* of the block that ended the image or log */
 	struct metaio_request request;
 	struct metaio_fan fan;
 };

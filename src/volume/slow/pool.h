@@ -41,6 +41,7 @@ struct pool {
 	struct alloc alloc;
 	struct metalog log;
 	struct checkpoint checkpoint;
+	struct grace grace;
 	struct reclaim reclaim;
 	struct announcement announcement;
 	struct creation *creation; /* until it is complete */

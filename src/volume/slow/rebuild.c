@@ -82,12 +82,14 @@ static int identify(struct load *l, struct err *e)
 	}
 	for (unsigned i = 0; i < l->n_drives; i++) {
 		uint16_t slot = l->drive[i].drive;
-		char *words = p->slow->drive_words[slot];
+		struct drive_view *view = &p->slow->view[slot];
+		char *words = view->words;
 		enum label_verdict v =
 			label_identify(&pool, 0, &l->drive[i].label,
 		                       p->slow->h->drives[slot].size, words);
 		int index = member_find(p, slot);
 
+		view->verdict = v;
 		if (v == LABEL_AHEAD)
 			return err_set(e, -ESTALE, "drive %s is newer: %s",
 			               p->slow->h->drives[slot].name, words);

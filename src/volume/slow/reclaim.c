@@ -52,7 +52,7 @@ void reclaim_chunk(struct pool *p, uint32_t row, uint32_t index)
 
 	r->item[(r->at + r->n++) % RECLAIM_MAX] = (struct reclaim_item){
 		.change = p->log.pending.added,
-		.ticket = grace_ticket(p->slow),
+		.ticket = grace_ticket(p),
 		.row = row,
 		.index = index,
 	};
@@ -84,7 +84,7 @@ static bool run_chunks(struct pool *p)
 		const struct alloc_row *row;
 
 		if (item->change > p->log.durable_change ||
-		    !grace_passed(p->slow, item->ticket))
+		    !grace_passed(p, item->ticket))
 			break;
 		row = alloc_row(&p->alloc, item->row);
 		r->bytes -= alloc_chunk_bytes(&row->geometry);

@@ -10,10 +10,6 @@
 
 #include <errno.h>
 
-/* The fast stack gives up on its own clock: from here on it is too late to
- * change what it may think unchanged. */
-#define DEADLINE_MARGIN (20 * NS_PER_MS)
-
 /* -- waits ---------------------------------------------------------------- */
 
 static struct wait *wait_new(struct slow *s, struct pool *p, unsigned lane,
@@ -53,11 +49,6 @@ static void refuse(struct slow *s, unsigned lane, uint64_t tag,
 {
 	s->stats.refused++;
 	slow_complete(s, lane, tag, status);
-}
-
-static bool too_late(const struct slow *s, const struct handoff_request *r)
-{
-	return r->deadline_ns && slow_now(s) + DEADLINE_MARGIN > r->deadline_ns;
 }
 
 void request_expire(struct slow *s)
@@ -237,6 +228,10 @@ static int try_discard(struct slow *s, struct volume *v, unsigned lane,
 		err = reclaim_reserve(p);
 	if (err)
 		return err;
+	if (!handoff_claim_take(s->h, lane, r->tag)) {
+		refuse(s, lane, r->tag, HANDOFF_TIMED_OUT);
+		return 0;
+	}
 	__atomic_store_n(&v->shared->changes, v->shared->changes + 1,
 	                 __ATOMIC_RELEASE);
 	handoff_set_entry(s->h, v->base + chunk, 0);
@@ -261,10 +256,6 @@ static void handle_discard(struct slow *s, unsigned lane,
 		refuse(s, lane, r->tag, v ? HANDOFF_INVALID : why);
 		return;
 	}
-	if (too_late(s, r)) {
-		refuse(s, lane, r->tag, HANDOFF_TIMED_OUT);
-		return;
-	}
 	if (!try_discard(s, v, lane, r))
 		return;
 	w = wait_new(s, v->pool, lane, r);
@@ -285,9 +276,8 @@ void request_retry_discards(struct pool *p)
 		enum handoff_status why;
 		struct volume *v = find_volume(s, &w->request, &why);
 
-		if (!v || too_late(s, &w->request))
-			wait_complete(s, w,
-			              v ? HANDOFF_TIMED_OUT : HANDOFF_GONE);
+		if (!v)
+			wait_complete(s, w, HANDOFF_GONE);
 		else if (!try_discard(s, v, w->lane, &w->request))
 			wait_free(s, w);
 		else

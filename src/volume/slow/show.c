@@ -21,44 +21,79 @@ static void show_member(const struct member *m, struct slow_member *out)
 	         m->why[0] ? m->why : "no open drive has its label");
 }
 
+static const struct pool *pool_at(const struct slow *s, unsigned slot)
+{
+	return slot < HANDOFF_POOLS ? s->pool[slot] : NULL;
+}
+
 unsigned slow_pool_members(const struct slow *s, unsigned slot,
                            struct slow_member *out, unsigned max)
 {
-	const struct pool *p = slot < HANDOFF_POOLS ? s->pool[slot] : NULL;
+	const struct pool *p = pool_at(s, slot);
 
-	for (unsigned i = 0; p && i < p->n_members && i < max; i++)
+	if (!p || !p->serving)
+		return 0;
+	for (unsigned i = 0; i < p->n_members && i < max; i++)
 		show_member(&p->member[i], &out[i]);
-	return p ? p->n_members : 0;
+	return p->n_members;
+}
+
+const char *slow_pool_why(const struct slow *s, unsigned slot)
+{
+	const struct pool *p = pool_at(s, slot);
+
+	return p && !p->serving ? p->why : "";
+}
+
+/* @return whether the drive is a member of a pool. */
+static bool describe_member(const struct slow *s, uint16_t drive, char *out,
+                            unsigned n)
+{
+	bool stale = s->view[drive].verdict == LABEL_STALE;
+
+	for (unsigned i = 0; i < HANDOFF_POOLS; i++) {
+		const struct pool *p = s->pool[i];
+		int index = p ? member_find(p, drive) : -1;
+		const struct member *m;
+
+		if (index < 0)
+			continue;
+		m = &p->member[index];
+		if (stale && m->state != HANDOFF_ONLINE)
+			snprintf(out, n, "stale: %s", m->why);
+		else
+			snprintf(out, n, "drive %d of pool %s%s%s", index,
+			         p->name, m->why[0] ? ": " : "", m->why);
+		return true;
+	}
+	return false;
+}
+
+static void describe_view(const struct drive_view *view, char *out, unsigned n)
+{
+	if (!view->words[0])
+		snprintf(out, n, "not looked at yet");
+	else if (view->verdict == LABEL_MEMBER || view->verdict == LABEL_BLANK)
+		snprintf(out, n, "%s", view->words);
+	else
+		snprintf(out, n, "%s: %s", label_verdict_name(view->verdict),
+		         view->words);
 }
 
 unsigned slow_drive_describe(const struct slow *s, uint16_t drive, char *out,
                              unsigned n)
 {
-	const char *words = "there is no such drive";
-
-	if (drive < HANDOFF_DRIVES && s->h->drives[drive].present)
-		words = s->drive_words[drive][0] ? s->drive_words[drive]
-		                                 : "not looked at yet";
-	for (unsigned i = 0; i < HANDOFF_POOLS; i++) {
-		const struct pool *p = s->pool[i];
-		int index = p ? member_find(p, drive) : -1;
-		int length;
-
-		if (index < 0)
-			continue;
-		length = snprintf(out, n, "drive %d of pool %s%s%s", index,
-		                  p->name, p->member[index].why[0] ? ": " : "",
-		                  p->member[index].why);
-		return length < (int)n ? (unsigned)length : n - 1;
-	}
-	snprintf(out, n, "%s", words);
+	if (drive >= HANDOFF_DRIVES || !s->h->drives[drive].present)
+		snprintf(out, n, "there is no such drive");
+	else if (!describe_member(s, drive, out, n))
+		describe_view(&s->view[drive], out, n);
 	return (unsigned)strnlen(out, n);
 }
 
 uint64_t slow_pool_free_bytes(const struct slow *s, unsigned slot,
                               enum raid_profile profile)
 {
-	const struct pool *p = slot < HANDOFF_POOLS ? s->pool[slot] : NULL;
+	const struct pool *p = pool_at(s, slot);
 
 	return p && p->serving ? alloc_free_bytes(&p->alloc, profile) : 0;
 }

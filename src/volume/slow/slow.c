@@ -144,6 +144,24 @@ static bool serve_lane(struct slow *s, unsigned lane)
 	return n > 0;
 }
 
+/* @return whether one ended, of any pool. */
+static bool poll_graces(struct slow *s)
+{
+	bool ended = false;
+
+	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
+		ended |= s->pool[i] && grace_poll(s->pool[i]);
+	return ended;
+}
+
+static bool graces_waiting(const struct slow *s)
+{
+	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
+		if (s->pool[i] && grace_waiting(s->pool[i]))
+			return true;
+	return false;
+}
+
 static void pass_grace(struct slow *s)
 {
 	for (unsigned i = 0; i < HANDOFF_POOLS; i++)
@@ -172,7 +190,7 @@ static bool slow_poll(struct poller *poller)
 		worked |= drain_overflow(s, i);
 		worked |= serve_lane(s, i);
 	}
-	if (grace_waiting(s) && grace_poll(s)) {
+	if (poll_graces(s)) {
 		pass_grace(s);
 		worked = true;
 	}
@@ -232,7 +250,7 @@ static void tick_fired(struct timer *t)
 
 	request_expire(s);
 	wake_lanes(s);
-	if (grace_waiting(s) || overflowing(s))
+	if (graces_waiting(s) || overflowing(s))
 		timer_start(s->reactor, t, TICK_NS);
 	else if (!list_empty(&s->waits))
 		timer_start(s->reactor, t, 10 * TICK_NS);
@@ -306,16 +324,15 @@ int slow_create(const struct slow_opts *opts, struct slow **out, struct err *e)
 		return err;
 	s = calloc(1, sizeof(*s));
 	if (s)
-		s->drive_words =
-			calloc(HANDOFF_DRIVES, sizeof(*s->drive_words));
-	if (!s || !s->drive_words) {
+		s->view = calloc(HANDOFF_DRIVES, sizeof(*s->view));
+	if (!s || !s->view) {
 		free(s);
 		return err_set(e, -ENOMEM, "no memory for the slow stack");
 	}
 	init(s, opts);
 	err = watch_start(s->reactor, &s->wake);
 	if (err) {
-		free(s->drive_words);
+		free(s->view);
 		free(s);
 		return err_set(e, err, "cannot watch the wake-up descriptor");
 	}
@@ -364,7 +381,7 @@ void slow_destroy(struct slow *s)
 	for (unsigned i = 0; i < HANDOFF_LANES; i++)
 		free(s->overflow[i].r);
 	slab_fini(&s->waits_slab);
-	free(s->drive_words);
+	free(s->view);
 	free(s);
 }
 

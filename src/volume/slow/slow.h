@@ -103,13 +103,18 @@ struct slow_member {
 	char why[160];           /* in words; "" while online */
 };
 
-/* Members of the pool in `slot`; @return how many (out holds up to max). */
+/* Members of the pool in `slot`, none while it is OFFLINE; @return how many
+ * (out holds up to max). */
 unsigned slow_pool_members(const struct slow *s, unsigned slot,
                            struct slow_member *out, unsigned max);
 
+/* Why the pool in `slot` is OFFLINE, in words; "" while it is not. */
+const char *slow_pool_why(const struct slow *s, unsigned slot);
+
 /*
  * What an open drive is to this node, in words: member of which pool, blank,
- * foreign, stale, damaged (drive/label.h).  @return the length written.
+ * or, with the verdict in front, "foreign: ...", "stale: ...", "damaged: ..."
+ * (drive/label.h).  @return the length written.
  */
 unsigned slow_drive_describe(const struct slow *s, uint16_t drive, char *out,
                              unsigned n);

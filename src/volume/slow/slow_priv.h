@@ -60,6 +60,12 @@ uint64_t volume_entry(const struct volume *v, uint64_t chunk);
 
 /* -- the slow stack ------------------------------------------------------- */
 
+/* What the label of an open drive says. */
+struct drive_view {
+	enum label_verdict verdict;
+	char words[LABEL_WORDS]; /* "": nobody has looked yet */
+};
+
 struct assembly;
 
 struct slow {
@@ -74,7 +80,6 @@ struct slow {
 	struct timer tick;         /* grace periods and deadlines */
 	struct timer commit_timer; /* commits that nobody waits for */
 	struct metaio metaio;
-	struct grace grace;
 	struct pool *pool[HANDOFF_POOLS];
 	struct volume volume[HANDOFF_VOLUMES];
 	struct slab waits_slab;
@@ -89,7 +94,7 @@ struct slow {
 	} overflow[HANDOFF_LANES];
 	uint16_t pushed; /* lanes to wake */
 	bool loading;
-	char (*drive_words)[LABEL_WORDS]; /* per slot: slow_drive_describe() */
+	struct drive_view *view; /* of HANDOFF_DRIVES slots */
 };
 
 /* Send to a lane, now or when its ring has room; woken at the end of poll. */

@@ -225,11 +225,11 @@ static void step(struct volume *v)
 		if (v->pool->log.durable_object < d->object ||
 		    v->pool->log.durable_change < d->change)
 			break;
-		d->ticket = grace_ticket(s);
+		d->ticket = grace_ticket(v->pool);
 		d->state = DELETE_GRACE;
 		break;
 	case DELETE_GRACE:
-		if (!grace_passed(s, d->ticket))
+		if (!grace_passed(v->pool, d->ticket))
 			break;
 		d->state = DELETE_FREE;
 		d->task.run = free_step;

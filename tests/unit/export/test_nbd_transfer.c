@@ -4,6 +4,8 @@
 
 #include "nbd_client.h"
 
+#include <sys/ioctl.h>
+
 static int setup(void **state)
 {
 	(void)state;
@@ -286,6 +288,41 @@ static void a_client_that_reads_nothing_holds_bounded_memory(void **state)
 	close(fd);
 }
 
+static int unread(int fd)
+{
+	int n = 0;
+
+	assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+	return n;
+}
+
+/* Whether the reply to one request comes later than it can. */
+static bool is_held_back(int fd)
+{
+	struct nbd_request_header h = header(NBD_CMD_READ, 0, 512);
+	int before = unread(fd), polls = 0;
+
+	assert_int_equal(send(fd, &h, sizeof(h), 0), sizeof(h));
+	for (; unread(fd) == before; polls++)
+		reactor_poll(fx.reactor);
+	return polls > 8;
+}
+
+/* One that waits for our core: holding on to it would make both wait. */
+static void few_replies_are_held_for_a_client_that_does_not_read(void **state)
+{
+	int fd = attach("disk", false);
+	unsigned held = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++)
+		put_request(fd, 0, NBD_CMD_READ, 0, 512);
+	for (unsigned i = 0; i < 64; i++)
+		held += is_held_back(fd);
+	assert_in_range(held, 1, 8);
+	close(fd);
+}
+
 static void a_reactors_memory_is_shared_and_bounded(void **state)
 {
 	enum { CLIENTS = 20 };
@@ -384,6 +421,7 @@ int main(void)
 		TEST(a_disconnect_is_carried_out_after_what_came_before),
 		TEST(a_flood_of_requests_is_held_back_and_served),
 		TEST(a_client_that_reads_nothing_holds_bounded_memory),
+		TEST(few_replies_are_held_for_a_client_that_does_not_read),
 		TEST(a_reactors_memory_is_shared_and_bounded),
 		TEST(a_client_that_hoards_memory_is_cut_when_others_wait),
 		TEST(a_read_only_export_is_never_written),

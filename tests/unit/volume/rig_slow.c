@@ -59,6 +59,10 @@ static void answer(struct rig *r, unsigned lane,
 		answer_miss(r, q, &reply);
 		break;
 	case HANDOFF_DISCARD:
+		if (!handoff_claim_take(&r->handoff, lane, q->tag)) {
+			reply.status = HANDOFF_TIMED_OUT;
+			break;
+		}
 		changed(r);
 		handoff_set_entry(&r->handoff,
 		                  v->table_base + (q->address >> CHUNK_SHIFT),

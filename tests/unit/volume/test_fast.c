@@ -297,8 +297,8 @@ static void misses_wait_for_a_stopped_stack_and_hits_do_not(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		rig_poll(&rig);
 	assert_false(wide.done);
-	assert_int_equal(rig.handoff.lanes[0].inflight[0], 0);
-	assert_int_equal(rig.handoff.lanes[0].inflight[1], 0);
+	assert_int_equal(rig.handoff.lanes[0].inflight[0][0], 0);
+	assert_int_equal(rig.handoff.lanes[0].inflight[0][1], 0);
 	rig.stopped = false;
 	while (!miss.done || !wide.done)
 		rig_poll(&rig);

@@ -115,7 +115,7 @@ static void scribble_lane(uint64_t r)
 		lane->to_slow.tail =
 			r & 15 ? lane->to_slow.head - (r >> 4 & 3) : r;
 	else if (r >> 60 == 2)
-		lane->inflight[r & 1] = r;
+		lane->inflight[0][r & 1] = r;
 	else
 		handoff_push_reply(&rig.handoff, 0, &reply);
 }

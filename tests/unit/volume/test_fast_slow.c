@@ -128,6 +128,48 @@ static void all_that_wait_too_long_time_out_together(void **state)
 	rig_fini(&rig);
 }
 
+static void pass_deadlines(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		sleep_ns(150 * NS_PER_MS);
+		rig_poll(&rig);
+	}
+}
+
+/* One that the slow stack has begun is answered by it, however late; one that
+ * it has not is given up, and then it may not begin. */
+static void a_discard_is_carried_out_or_given_up(void **state)
+{
+	static struct pending write, begun, given_up;
+	struct handoff_request r;
+
+	(void)state;
+	start(RAID0, 2, 50);
+	submit(&write, BLOCK_WRITE, 0, 0, 4096, bytes);
+	wait_for(&write);
+	assert_int_equal(write.err, 0);
+	rig.stopped = true;
+	submit(&begun, BLOCK_DISCARD, 0, 0, CHUNK_BYTES, NULL);
+	rig_poll(&rig);
+	assert_true(handoff_pop_request(&rig.handoff, 0, &r));
+	assert_true(handoff_claim_take(&rig.handoff, 0, r.tag));
+	pass_deadlines();
+	assert_int_equal(begun.answers, 0);
+	handoff_push_reply(&rig.handoff, 0,
+	                   &(struct handoff_reply){ .tag = r.tag,
+	                                            .kind = HANDOFF_COMPLETE });
+	wait_for(&begun);
+	assert_int_equal(begun.err, 0);
+
+	submit(&given_up, BLOCK_DISCARD, 0, 0, CHUNK_BYTES, NULL);
+	pass_deadlines();
+	assert_int_equal(given_up.answers, 1);
+	assert_int_equal(given_up.err, -ETIMEDOUT);
+	assert_true(handoff_pop_request(&rig.handoff, 0, &r));
+	assert_false(handoff_claim_take(&rig.handoff, 0, r.tag));
+	rig_fini(&rig);
+}
+
 /* Records of hand-offs that timed out fill the ring of a stack that is
  * stopped.  When it goes on, what came last gets its turn. */
 static void a_full_ring_delays_handoffs_and_loses_none(void **state)
@@ -346,12 +388,12 @@ static void who_waits_for_the_slow_stack_reads_nothing(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		rig_poll(&rig);
 	assert_int_equal(p[0].answers + p[1].answers + p[2].answers, 0);
-	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	assert_int_equal(lane->inflight[0][0] + lane->inflight[0][1], 0);
 	rig.stopped = false;
 	while (p[0].answers + p[1].answers + p[2].answers < 3)
 		rig_poll(&rig);
 	assert_int_equal(p[0].err | p[1].err | p[2].err, 0);
-	assert_int_equal(lane->inflight[0] + lane->inflight[1], 0);
+	assert_int_equal(lane->inflight[0][0] + lane->inflight[0][1], 0);
 	rig_fini(&rig);
 }
 
@@ -503,6 +545,7 @@ int main(void)
 		cmocka_unit_test(
 			handoffs_that_waited_for_a_slot_wake_the_slow_stack),
 		cmocka_unit_test(all_that_wait_too_long_time_out_together),
+		cmocka_unit_test(a_discard_is_carried_out_or_given_up),
 		cmocka_unit_test(a_full_ring_delays_handoffs_and_loses_none),
 		cmocka_unit_test(a_drive_that_fails_a_first_write_is_one_drive),
 		cmocka_unit_test(who_waits_for_the_slow_stack_reads_nothing),

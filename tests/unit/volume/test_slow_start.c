@@ -4,6 +4,8 @@
 
 #include "fake_fast.h"
 
+#include "volume/slow/record.h"
+
 #include <errno.h>
 
 static struct fake *with_volume(unsigned drives, enum raid_profile profile,
@@ -168,7 +170,8 @@ static void half_of_the_drives_never_start_a_pool(void **state)
 	assert_int_equal(f->h.header->slow_state, HANDOFF_SERVING);
 	assert_int_equal(f->h.pools[0].state, HANDOFF_POOL_OFFLINE);
 	assert_string_equal(f->h.pools[0].name, "p");
-	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 4);
+	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 0);
+	assert_non_null(strstr(slow_pool_why(f->slow, 0), "missing: 0, 3"));
 	assert_int_equal(fake_volume(f, "w", 8, RAID1), -EIO);
 	assert_non_null(strstr(f->err.text, "missing: 0, 3"));
 	/* one more is enough */
@@ -176,6 +179,8 @@ static void half_of_the_drives_never_start_a_pool(void **state)
 	slow_drive_appeared(f->slow, 3, fake_done, f);
 	assert_int_equal(fake_wait(f), 0);
 	assert_int_equal(f->h.pools[0].state, HANDOFF_POOL_DEGRADED);
+	assert_string_equal(slow_pool_why(f->slow, 0), "");
+	assert_int_equal(slow_pool_members(f->slow, 0, m, 4), 4);
 	assert_true(fake_find(f, "v") >= 0);
 	assert_true(fake_store(f, fake_find(f, "v"), 0, 1));
 	fake_free(f);
@@ -324,6 +329,71 @@ static void damage_of_each_kind_is_named(void **state)
 	fake_free(f);
 }
 
+/* Seal the block at `offset` again as something else. */
+static void forge(struct fake *f, uint64_t offset, const char *damage)
+{
+	for (unsigned i = 0; i < f->n_drives; i++) {
+		uint8_t *block = f->drive[i].now + offset;
+		struct meta_header *h = (struct meta_header *)block;
+		uint8_t pool[16];
+		struct record_place as = {
+			.kind = (enum meta_kind)le16_get(h->kind),
+			.where = offset,
+			.epoch = record_epoch(block),
+			.seq = record_seq(block),
+			.first = record_first(block),
+			.pool = pool,
+		};
+
+		memcpy(pool, h->pool, sizeof(pool));
+		if (!strcmp(damage, "foreign"))
+			pool[3] ^= 0x10;
+		else if (!strcmp(damage, "misplaced"))
+			as.where += 4096;
+		else if (!strcmp(damage, "stale"))
+			as.epoch--;
+		record_seal(block, &as, le32_get(h->used));
+		if (!strcmp(damage, "rot"))
+			block[100] ^= 1;
+		memcpy(f->drive[i].durable + offset, block, 4096);
+	}
+}
+
+/* shows V26 for metadata */
+static void damage_is_named_by_block_drive_and_kind(void **state)
+{
+	static const char *const kinds[] = { "rot", "misplaced", "stale",
+		                             "foreign" };
+	static const struct {
+		uint64_t offset;
+		const char *words;
+	} blocks[] = {
+		{ IMAGE(1), "block 0 of the image" },
+		{ LOG + 4 * 4096, "block 4 of the log" },
+	};
+
+	(void)state;
+	for (size_t b = 0; b < ARRAY_LEN(blocks); b++) {
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+			struct fake *f = with_volume(3, RAID1, 4);
+			char words[64];
+
+			for (uint64_t i = 0; i < 10; i++) {
+				assert_true(fake_store(f, 0, i, i + 1));
+				assert_true(fake_barrier(f, 0));
+			}
+			forge(f, blocks[b].offset, kinds[k]);
+			restart(f);
+			expect_offline(f, blocks[b].words);
+			snprintf(words, sizeof(words),
+			         "(d0: %s, d1: %s, d2: %s)", kinds[k], kinds[k],
+			         kinds[k]);
+			expect_offline(f, words);
+			fake_free(f);
+		}
+	}
+}
+
 static void damage_in_the_middle_of_the_log_is_no_torn_end(void **state)
 {
 	struct fake *f = with_volume(3, RAID1, 4);
@@ -413,6 +483,7 @@ int main(void)
 			unprotected_data_on_a_missing_drive_keep_the_pool_down),
 		cmocka_unit_test(a_pool_grows_and_keeps_what_it_has),
 		cmocka_unit_test(damage_of_each_kind_is_named),
+		cmocka_unit_test(damage_is_named_by_block_drive_and_kind),
 		cmocka_unit_test(
 			damage_in_the_middle_of_the_log_is_no_torn_end),
 		cmocka_unit_test(one_good_copy_of_each_block_is_enough),
