@@ -389,7 +389,7 @@ static ssize_t fetch(struct frame_lane *l, bool *full)
 	size_t asked;
 	ssize_t got;
 
-	if (l->in_state == FRAME_IN_PLACE && l->body_left >= FRAME_SMALL / 2) {
+	if (l->in_state == FRAME_IN_PLACE && l->head.length > FRAME_SMALL) {
 		unsigned n = destination(l, l->body_left, iov);
 
 		if (n == 0)
@@ -399,8 +399,10 @@ static ssize_t fetch(struct frame_lane *l, bool *full)
 		end += n;
 	}
 	*end = tail(l);
-	if (direct ? !l->head.last : expects_large(l))
-		end->iov_len = direct ? FRAME_HEADER : GLANCE;
+	if (direct && !l->head.last)
+		end->iov_len = FRAME_HEADER;
+	else if (direct || expects_large(l))
+		end->iov_len = GLANCE;
 	asked = direct + end->iov_len;
 	got = stream_readv(l->stream, iov, (unsigned)(end - iov) + 1);
 	*full = got > 0 && (size_t)got == asked;

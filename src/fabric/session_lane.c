@@ -76,13 +76,14 @@ void session_lane_fence(struct session *s)
 	f.length = (uint32_t)frame_encode_fence(numbers, n, body);
 	if (lane_control(on->lane, &f, body))
 		return; /* at the next tick */
+	on->n_carried += n;
 	LIST_FOREACH (l, &s->dead) {
 		struct session_lane *d =
 			list_entry(l, struct session_lane, link);
 
-		if (!d->carrier) {
+		if (!d->carrier && n > 0) {
 			d->carrier = on->number;
-			on->n_carried++;
+			n--;
 		}
 	}
 	s->stats.fences++;
@@ -407,6 +408,10 @@ static void joined(struct greeting *g, const struct frame *f, const void *body)
 	}
 	if (!same_process(s, l))
 		return;
+	if (slot_of(l)->up && !slot_of(l)->up->suspect_ns) {
+		session_lane_free(l); /* the silent one speaks again */
+		return;
+	}
 	if (lane_open(l->lane, NULL)) {
 		dial_failed(l, -ENOMEM, "no memory");
 		return;

@@ -6,14 +6,15 @@
  * One that should move and does not is suspected after half of the deadline;
  * then all lanes are asked for a sign of life.  It is dead when it has not
  * moved for the whole deadline, and another lane was heard in the meantime,
- * already at the tick before: if the peer was only busy, it answers on all
- * lanes in the same moment.
+ * some time ago: if the peer was only busy, it answers on all lanes in the
+ * same moment.
  */
 #include "fabric/session_priv.h"
 
 #include "fabric/lane.h"
 
-#define TICKS_PER_DEADLINE 5u
+#define TICKS_PER_DEADLINE 10u
+#define WITNESS_SHARE 5u /* of the deadline, that a witness must be old */
 
 static uint64_t deadline_ns(const struct session *s)
 {
@@ -136,7 +137,8 @@ static bool look_at(struct session *s, struct session_lane *l, uint64_t now)
 			ask_others(s, l, now);
 		return false;
 	}
-	return now > l->witness_ns && now - l->moved_ns >= deadline_ns(s);
+	return now - l->witness_ns >= deadline_ns(s) / WITNESS_SHARE &&
+	       now - l->moved_ns >= deadline_ns(s);
 }
 
 /* -- the session ---------------------------------------------------------- */

@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 #
 # Sourced after boot.sh: guests with soft-RoCE.
+# shellcheck disable=SC2034,SC2154 # from and for the scripts that source it
 PATH=$PATH:/usr/sbin:/sbin
+BOOT_SECONDS=${BOOT_SECONDS:-500} # emulated adapters, on a busy machine
 providers=/usr/lib/$(uname -m)-linux-gnu/libibverbs
 driver=/etc/libibverbs.d/rxe.driver
 tests=${CAUSEWAY_BUILD:-$root/build}/tests

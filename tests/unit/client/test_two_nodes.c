@@ -620,6 +620,33 @@ static void bridge_stops(void **state)
 	b = before[1];
 }
 
+/* The far node goes: commands end, and its keys with it. */
+static void far_node_stops(void **state)
+{
+	struct rig_bridge far, before = *far_side();
+	struct causeway_window *w;
+	uint64_t began;
+	struct pair p;
+
+	(void)state;
+	rig_bridge_start(&far, "leaving");
+	rig_bridge_network(&far, 6);
+	rig_bridge_introduce(near_side(), &far, far.port);
+	*far_side() = far;
+	open_pair(&p, 4096, 2);
+	rig_bridge_stop(&far);
+	assert_int_equal(run(&p, CAUSEWAY_OP_READ, 0, 64), CAUSEWAY_PEER_LOST);
+	began = clock_now_ns();
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(run(&p, CAUSEWAY_OP_WRITE, 0, 64),
+		                 CAUSEWAY_PEER_LOST);
+	assert_true(clock_now_ns() - began < 10 * NS_PER_S);
+	assert_int_equal(causeway_import(p.near, p.text, &w), -EHOSTUNREACH);
+	causeway_close(p.near);
+	causeway_close(p.far);
+	*far_side() = before;
+}
+
 /* -- M19 ------------------------------------------------------------------- */
 
 /* shows M19 across nodes */
@@ -717,6 +744,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(leases_and_quotas),
 		cmocka_unit_test(slow_link),
 		cmocka_unit_test(bridge_stops),
+		cmocka_unit_test(far_node_stops),
 		cmocka_unit_test(owner_dies),
 	};
 

@@ -8,7 +8,7 @@
 #include "../test.h"
 
 #include "core/log.h"
-#include "fabric/lane.h"
+#include "fabric/greeting.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -279,16 +279,143 @@ static void test_asked(void **state)
 	assert_int_equal(w.nodes[1].service.downs, 1);
 }
 
+/* -- what members can make us hold ---------------------------------------- */
+
+/* One lane of somebody who has the key and keeps it open. */
+struct member {
+	struct greeting greeting;
+	struct lane *lane;
+	struct auth_identity self;
+	struct frame_join join;
+	unsigned answers;
+	enum fabric_wire_type type;
+	enum fabric_status status;
+};
+
+static struct auth_gate gate;
+
+static void say_join(struct greeting *g)
+{
+	struct member *m = container_of(g, struct member, greeting);
+	uint8_t body[FABRIC_WIRE_CONTROL_MAX];
+	struct frame f = { .type = FABRIC_WIRE_JOIN, .last = true };
+
+	f.length = (uint32_t)frame_encode_join(&m->join, body);
+	assert_int_equal(lane_control(m->lane, &f, body), 0);
+}
+
+static void answered(struct greeting *g, const struct frame *f,
+                     const void *body)
+{
+	struct member *m = container_of(g, struct member, greeting);
+
+	(void)body;
+	m->type = f->type;
+	m->status = f->status;
+	m->answers++;
+	greeting_leave(g);
+}
+
+/* Open for as long as it lasts. */
+static void ended(struct greeting *g, enum auth_cause cause, int err)
+{
+	(void)g;
+	(void)cause;
+	(void)err;
+}
+
+static enum fabric_status join(struct member *m, const char *name, uint8_t id,
+                               uint64_t epoch, uint64_t number)
+{
+	struct transport *t = sim_transport(w.sim);
+	struct fabric_address a = world_address(1, 0);
+	struct auth_terms terms = { .key = &w.key,
+		                    .self = &m->self,
+		                    .version_min = FABRIC_WIRE_VERSION,
+		                    .version_max = FABRIC_WIRE_VERSION };
+
+	*m = (struct member){ .greeting = { .authenticated = say_join,
+		                            .joined = answered,
+		                            .ended = ended },
+		              .self = { .id = { id }, .boot = 1 },
+		              .join = { .class = FABRIC_BULK,
+		                        .window = 1,
+		                        .epoch = epoch,
+		                        .lane = number } };
+	snprintf(m->self.name, sizeof(m->self.name), "%s", name);
+	assert_int_equal(t->dial(t, w.reactor, &a, &m->lane, NULL), 0);
+	assert_int_equal(greeting_start(&m->greeting, m->lane, AUTH_DIALLER,
+	                                &terms, &gate),
+	                 0);
+	assert_true(world_wait(&w, &m->answers, 1, 100));
+	return m->type == FABRIC_WIRE_JOINED ? FABRIC_OK : m->status;
+}
+
+static void leave(struct member *m)
+{
+	greeting_leave(&m->greeting);
+	lane_destroy(m->lane);
+}
+
+static void test_bounds_of_a_member(void **state)
+{
+	static struct member m[NODE_LANES + 4];
+	struct node_peer_stats stats;
+	struct node_stats node;
+	unsigned n = 0;
+
+	(void)state;
+	auth_gate_init(&gate, w.reactor);
+	for (; n < NODE_LANES; n++)
+		assert_int_equal(join(&m[n], "mallory", 9, 5, n + 1),
+		                 FABRIC_OK);
+	assert_int_equal(join(&m[n++], "mallory", 9, 5, 7), FABRIC_BUSY);
+	node_peer_stats(node_peer_find(w.nodes[1].node, "mallory"), &stats);
+	assert_int_equal(stats.lanes, NODE_LANES);
+	node_stats(w.nodes[1].node, &node);
+	assert_int_equal(node.refused_full, 1);
+
+	/* A new epoch ends the old one; an old one is refused. */
+	assert_int_equal(join(&m[n++], "mallory", 9, 6, 1), FABRIC_OK);
+	node_peer_stats(node_peer_find(w.nodes[1].node, "mallory"), &stats);
+	assert_int_equal(stats.lanes, 1);
+	assert_int_equal(join(&m[n++], "mallory", 9, 5, 2), FABRIC_REVOKED);
+	assert_int_equal(join(&m[n++], "mallory", 9, 6, 1), FABRIC_PROTOCOL);
+	for (unsigned i = 0; i < n; i++)
+		leave(&m[i]);
+	world_pass(&w, 1000);
+	auth_gate_fini(&gate);
+}
+
+static void test_many_members(void **state)
+{
+	static struct member m[NODE_PEERS + 1];
+	char name[16];
+
+	(void)state;
+	auth_gate_init(&gate, w.reactor);
+	for (unsigned i = 0; i <= NODE_PEERS; i++) {
+		snprintf(name, sizeof(name), "member-%u", i);
+		assert_int_equal(join(&m[i], name, (uint8_t)(i + 10), 1, 1),
+		                 i < NODE_PEERS ? FABRIC_OK : FABRIC_BUSY);
+	}
+	for (unsigned i = 0; i <= NODE_PEERS; i++)
+		leave(&m[i]);
+	world_pass(&w, 1000);
+	auth_gate_fini(&gate);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_creation),    CASE(test_listening),
-		CASE(test_knowing),     CASE(test_wrong_key),
-		CASE(test_insecure),    CASE(test_wrong_node),
-		CASE(test_name_in_use), CASE(test_older_boot),
-		CASE(test_asked),
+		CASE(test_creation),     CASE(test_listening),
+		CASE(test_knowing),      CASE(test_wrong_key),
+		CASE(test_insecure),     CASE(test_wrong_node),
+		CASE(test_name_in_use),  CASE(test_older_boot),
+		CASE(test_asked),        CASE(test_bounds_of_a_member),
+		CASE(test_many_members),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
