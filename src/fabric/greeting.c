@@ -110,10 +110,13 @@ static void lane_failed(struct lane *l, int err)
 {
 	struct greeting *g = l->owner_data;
 
-	end(g,
-	    g->auth.state == AUTH_STATE_REFUSED ? g->auth.cause
-	                                        : AUTH_CAUSE_CLOSED,
-	    err);
+	enum auth_cause cause = AUTH_CAUSE_CLOSED;
+
+	if (g->auth.state == AUTH_STATE_REFUSED)
+		cause = g->auth.cause;
+	else if (err == -EKEYREJECTED)
+		cause = AUTH_CAUSE_PROOF; /* TLS found out */
+	end(g, cause, err);
 }
 
 static const struct lane_owner greeting_owner = {

@@ -310,6 +310,29 @@ static void arrival_authenticated(struct greeting *g)
 	(void)g;
 }
 
+/* At most one a second: strangers don't fill the log. */
+static void log_refusal(struct arrival *a, enum auth_cause cause)
+{
+	struct sockaddr_storage local, remote;
+	struct fabric_address from = { .scheme = a->lane->ops->scheme };
+	char text[FABRIC_ADDRESS_TEXT] = "unknown";
+	struct node *n = a->node;
+	uint64_t now = reactor_now_ns(n->opts.reactor);
+
+	if (n->refusal_ns && now - n->refusal_ns < NS_PER_S) {
+		n->unlogged++;
+		return;
+	}
+	if (a->lane->ops->addresses(a->lane, &local, &remote) == 0 &&
+	    address_from_socket(&remote, &from) == 0)
+		address_format(&from, text);
+	log_event(LOG_LEVEL_WARN, "refused a connection",
+	          "from=%s why=\"%s\" more=%u", text, auth_cause_text(cause),
+	          n->unlogged);
+	n->refusal_ns = now;
+	n->unlogged = 0;
+}
+
 static void arrival_ended(struct greeting *g, enum auth_cause cause, int err)
 {
 	struct arrival *a = container_of(g, struct arrival, greeting);
@@ -317,9 +340,8 @@ static void arrival_ended(struct greeting *g, enum auth_cause cause, int err)
 	node_count_cause(a->node, cause);
 	if (err == -EBADMSG)
 		a->node->stats.bad_frames++;
-	if (g->auth.cause != AUTH_OK)
-		log_event(LOG_LEVEL_WARN, "refused a connection", "why=\"%s\"",
-		          auth_cause_text(g->auth.cause));
+	if (cause != AUTH_CAUSE_CLOSED)
+		log_refusal(a, cause);
 	drop_arrival(a);
 }
 

@@ -57,7 +57,9 @@ struct node {
 	struct list arrivals;
 	struct transport_listener *listeners[NODE_LISTENERS];
 	unsigned n_listeners;
-	struct timer sweep; /* incoming lanes that went silent */
+	struct timer sweep;  /* incoming lanes that went silent */
+	uint64_t refusal_ns; /* when one was logged; 0: never */
+	unsigned unlogged;   /* refusals since */
 	struct node_stats stats;
 };
 

@@ -21,6 +21,7 @@ struct tls_transport {
 	struct transport transport;
 	const struct auth_key *key;
 	SSL_CTX *ctx;
+	BIO_METHOD *method;
 };
 
 static struct tls_transport *tls_of(struct transport *t)
@@ -31,6 +32,11 @@ static struct tls_transport *tls_of(struct transport *t)
 SSL_CTX *tls_context(struct transport *t)
 {
 	return tls_of(t)->ctx;
+}
+
+BIO_METHOD *tls_method(struct transport *t)
+{
+	return tls_of(t)->method;
 }
 
 /* -- the pre-shared key --------------------------------------------------- */
@@ -151,7 +157,8 @@ int tls_transport_create(const struct auth_key *key, struct transport **out,
 		                           .unlisten = tcp_unlisten };
 	t->key = key;
 	t->ctx = SSL_CTX_new(TLS_method());
-	if (!t->ctx || configure(t)) {
+	t->method = tls_stream_method();
+	if (!t->ctx || !t->method || configure(t)) {
 		tls_transport_destroy(&t->transport);
 		return err_set(e, -EIO,
 		               "OpenSSL cannot do TLS 1.3; is its "
@@ -169,5 +176,6 @@ void tls_transport_destroy(struct transport *transport)
 		return;
 	t = tls_of(transport);
 	SSL_CTX_free(t->ctx);
+	BIO_meth_free(t->method);
 	free(t);
 }

@@ -10,5 +10,9 @@
 #define TLS_READ_AHEAD 65536u /* bytes asked of the stream below at once */
 
 SSL_CTX *tls_context(struct transport *t);
+BIO_METHOD *tls_method(struct transport *t);
+
+/* How OpenSSL uses a stream below; NULL: no memory. */
+BIO_METHOD *tls_stream_method(void);
 
 #endif /* FABRIC_TLS_PRIV_H */

@@ -68,22 +68,23 @@ static long bio_ctrl(BIO *b, int command, long value, void *at)
 	return command == BIO_CTRL_FLUSH;
 }
 
-static BIO *make_bio(struct tls_stream *t)
+BIO_METHOD *tls_stream_method(void)
 {
-	static BIO_METHOD *method; /* for the life of the process */
-	BIO *b;
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK,
+	                             "causeway stream");
 
-	if (!method) {
-		method =
-			BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK,
-		                     "causeway stream");
-		if (!method)
-			return NULL;
-		BIO_meth_set_read(method, bio_read);
-		BIO_meth_set_write(method, bio_write);
-		BIO_meth_set_ctrl(method, bio_ctrl);
+	if (m) {
+		BIO_meth_set_read(m, bio_read);
+		BIO_meth_set_write(m, bio_write);
+		BIO_meth_set_ctrl(m, bio_ctrl);
 	}
-	b = BIO_new(method);
+	return m;
+}
+
+static BIO *make_bio(struct tls_stream *t, BIO_METHOD *method)
+{
+	BIO *b = BIO_new(method);
+
 	if (b) {
 		BIO_set_data(b, t);
 		BIO_set_init(b, 1);
@@ -372,7 +373,7 @@ struct stream *tls_stream_create(struct transport *transport, struct reactor *r,
 
 	if (t) {
 		t->ssl = SSL_new(tls_context(transport));
-		bio = make_bio(t);
+		bio = make_bio(t, tls_method(transport));
 	}
 	if (!t || !t->ssl || !bio) {
 		BIO_free(bio);

@@ -22,10 +22,12 @@ struct verbs_transport {
 	struct reactor *reactor;
 	struct rdma_event_channel *channel;
 	struct watch watch;
+	struct list listeners;
 };
 
 struct verbs_listener {
 	struct transport_listener base;
+	struct list link;
 	struct rdma_cm_id *id;
 };
 
@@ -83,6 +85,15 @@ static void accept_request(struct verbs_listener *l, struct rdma_cm_id *id)
 	l->base.accepted(&l->base, lane);
 }
 
+static bool is_listener(const struct verbs_transport *v,
+                        const struct rdma_cm_id *id)
+{
+	LIST_FOREACH (l, &v->listeners)
+		if (list_entry(l, struct verbs_listener, link)->id == id)
+			return true;
+	return false;
+}
+
 static void channel_ready(struct watch *w, uint32_t events)
 {
 	struct verbs_transport *v =
@@ -99,7 +110,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		rdma_ack_cm_event(event);
 		if (copy.event == RDMA_CM_EVENT_CONNECT_REQUEST)
 			accept_request(copy.listen_id->context, copy.id);
-		else if (!copy.listen_id || copy.id != copy.listen_id)
+		else if (!is_listener(v, copy.id)) /* its device went */
 			verbs_stream_event(copy.id, (int)copy.event,
 			                   copy.status);
 	}
@@ -163,6 +174,7 @@ static int listen_at(struct transport *t, struct reactor *r,
 		return err_set(e, err, "cannot listen on %s: %s",
 		               address_format(at, text), strerror(-err));
 	}
+	list_append(&verbs_of(t)->listeners, &l->link);
 	*out = &l->base;
 	return 0;
 }
@@ -172,6 +184,7 @@ static void unlisten(struct transport_listener *base)
 	struct verbs_listener *l =
 		container_of(base, struct verbs_listener, base);
 
+	list_remove(&l->link);
 	rdma_destroy_id(l->id);
 	free(l);
 }
@@ -195,6 +208,7 @@ int verbs_transport_create(struct reactor *r, struct transport **out,
 		               strerror(-err));
 	}
 	v->reactor = r;
+	list_init(&v->listeners);
 	v->transport = (struct transport){ .scheme = FABRIC_VERBS,
 		                           .ctx = v,
 		                           .dial = dial,

@@ -227,6 +227,11 @@ static ssize_t verbs_readv(struct stream *s, const struct iovec *iov,
 	return sum ? (ssize_t)sum : dead_end(v);
 }
 
+static int write_error(const struct verbs_stream *v)
+{
+	return v->err ? v->err : -EPIPE;
+}
+
 static ssize_t verbs_writev(struct stream *s, const struct iovec *iov,
                             unsigned n)
 {
@@ -235,7 +240,7 @@ static ssize_t verbs_writev(struct stream *s, const struct iovec *iov,
 	unsigned k = 0;
 
 	if (v->state == VERBS_DEAD)
-		return v->err ? v->err : -EPIPE;
+		return write_error(v);
 	if (v->state != VERBS_UP)
 		return -EAGAIN;
 	if (!v->free_sends)
@@ -264,7 +269,9 @@ static ssize_t verbs_writev(struct stream *s, const struct iovec *iov,
 		}
 		sum += length;
 	}
-	return sum ? (ssize_t)sum : dead_end(v);
+	if (sum)
+		return (ssize_t)sum;
+	return v->state == VERBS_DEAD ? write_error(v) : -EAGAIN;
 }
 
 static int verbs_connected(struct stream *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What verbs lanes say beside other lanes (docs/wire-fabric.md), little-
+ * What verbs lanes say beside other lanes (docs/wire-verbs.md), little-
  * endian.  MAP and UNMAP have a key and no body; MAPPED has the key, a status
  * and, if that is OK, this body.
  *

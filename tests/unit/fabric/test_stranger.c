@@ -7,6 +7,8 @@
 #include "../test.h"
 
 #include "fabric/auth_gate.h"
+#include "fabric/tcp.h"
+#include "fabric/tls.h"
 
 #include <stdio.h>
 
@@ -281,6 +283,53 @@ static void a_flood_keeps_nobody_out(void **state)
 		hostile_close(&h[i]);
 }
 
+/* A node with another key, by TCP and by TLS: both sides say what is wrong. */
+static void a_node_with_another_key(void **state)
+{
+	static const enum fabric_scheme schemes[] = { FABRIC_TCP, FABRIC_TLS };
+	struct session_link_info info[SESSION_LINKS];
+	struct transport *transports[2] = { &tcp_transport };
+	struct memory_service service;
+	struct node_opts o = { .name = "mallory",
+		               .id = "mallory",
+		               .boot = 1,
+		               .key = &other_key,
+		               .service = &service.service,
+		               .transports = transports,
+		               .n_transports = 2 };
+	struct node_stats s;
+	struct fabric_peer *p;
+	struct node *n;
+
+	(void)state;
+	assert_int_equal(tls_transport_create(&other_key, &transports[1], NULL),
+	                 0);
+	for (unsigned i = 0; i < ARRAY_LEN(schemes); i++) {
+		uint64_t end = clock_now_ns() + HOSTILE_MS * NS_PER_MS;
+		const char *why = i ? "another cluster key" : "its log";
+
+		socket_world_stop(&w);
+		socket_world_start(&w, schemes[i], 1);
+		memory_service_init(&service);
+		o.reactor = w.reactor;
+		assert_int_equal(node_create(&o, &n, NULL), 0);
+		assert_int_equal(
+			node_peer_add(n, "beta", &w.direct, 1, &p, NULL), 0);
+		do {
+			socket_world_pass(&w, 1);
+			node_stats(w.beta, &s);
+			session_links(node_peer_session(p), info);
+		} while ((s.refused_auth == 0 || !strstr(info[0].why, why)) &&
+		         clock_now_ns() < end);
+		assert_true(s.refused_auth > 0);
+		assert_int_equal(info[0].state, SESSION_LINK_DOWN);
+		assert_non_null(strstr(info[0].why, why));
+		node_destroy(n);
+		assert_untouched();
+	}
+	tls_transport_destroy(transports[1]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -291,6 +340,7 @@ int main(void)
 		T(endless_authentication),
 		T(the_slow_ones_are_cut),
 		T(a_flood_keeps_nobody_out),
+		T(a_node_with_another_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,7 @@ static void the_target_keeps_up_with_numbers(void **state)
 /* RDMA and the target's CPU take turns: each sees what was before it. */
 static void order_holds_between_the_two(void **state)
 {
-	enum { N = 100, LENGTH = 20000 };
+	enum { N = 50, LENGTH = 20000 };
 	static struct lane_op w[N], f[N], r[N];
 	static uint8_t put[N][LENGTH], got[N][LENGTH];
 	unsigned order = 0;
@@ -144,7 +144,7 @@ static void after_revoke_no_byte_moves(void **state)
 	struct lane_op o;
 
 	(void)state;
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 14; i++) {
 		bool write = i % 2;
 
 		if (i) {
@@ -156,7 +156,7 @@ static void after_revoke_no_byte_moves(void **state)
 		lane_op_init(&o, write ? FABRIC_WRITE : FABRIC_READ, 0,
 		             rig.local, RIG_BYTES);
 		lane_rig_submit(&rig, &o);
-		lane_rig_turn(&rig, 1 + 40 * i);
+		lane_rig_turn(&rig, 1 + 60 * i);
 		rig.service.region[0].revoked = true;
 		rig.in.lane->ops->revoked(rig.in.lane, &key);
 		/* What the adapter would still read or write now shows. */
