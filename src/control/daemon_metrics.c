@@ -347,6 +347,53 @@ static void put_fabric(struct daemon *n, void *arg)
 	}
 }
 
+/* -- the subnet manager, as it was up to a second ago ---------------------- */
+
+static void put_subnet(const struct page *p)
+{
+	static const struct {
+		const char *name, *key, *help;
+		bool counter;
+	} rows[] = {
+		{ "causeway_subnet_nodes", "nodes", "Nodes of the fabric", 0 },
+		{ "causeway_subnet_links", "links", "Links that work", 0 },
+		{ "causeway_subnet_lags", "lags", "Hosts with a virtual LID",
+		  0 },
+		{ "causeway_subnet_not_sent", "not_sent",
+		  "Blocks of tables that switches lack", 0 },
+		{ "causeway_subnet_passes", "passes", "Passes that ended", 1 },
+		{ "causeway_subnet_smps", "smps_sent",
+		  "Management datagrams sent", 1 },
+		{ "causeway_subnet_smps_retried", "smps_retried",
+		  "Of these, again", 1 },
+		{ "causeway_subnet_smps_lost", "smps_lost",
+		  "Questions without an answer", 1 },
+		{ "causeway_subnet_traps", "traps", "Traps taken", 1 },
+		{ "causeway_subnet_sa_queries", "sa_queries",
+		  "Queries for records", 1 },
+		{ "causeway_subnet_sa_refused", "sa_refused",
+		  "Of these, refused", 1 },
+	};
+	struct json_object *s = p->node->subnet.status;
+	char name[80];
+
+	if (!s)
+		return;
+	metrics_family(p->f, "causeway_subnet_master", METRICS_GAUGE, NULL,
+	               "Whether our subnet manager is master");
+	metrics_value(p->f, "causeway_subnet_master", NULL,
+	              !strcmp(rpc_string(s, "state"), "master"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		metrics_family(p->f, rows[i].name,
+		               rows[i].counter ? METRICS_COUNTER
+		                               : METRICS_GAUGE,
+		               NULL, rows[i].help);
+		snprintf(name, sizeof(name), "%s%s", rows[i].name,
+		         rows[i].counter ? "_total" : "");
+		metrics_value(p->f, name, NULL, rpc_size(s, rows[i].key));
+	}
+}
+
 /* -- the page ------------------------------------------------------------- */
 
 static void render(void *ctx, FILE *f)
@@ -362,6 +409,7 @@ static void render(void *ctx, FILE *f)
 	put_pools(&p);
 	put_volumes(&p);
 	put_stacks(&p);
+	put_subnet(&p);
 	daemon_on_fabric(n, put_fabric, f);
 	metrics_end(f);
 }
