@@ -285,6 +285,8 @@ static int run_count(int argc, char **argv)
 	for (unsigned i = 0; i < ADDERS; i++)
 		add(&ops[i]);
 	reactor_run(reactor);
+	if (count.lost_ns)
+		pthread_join(thread, NULL);
 	session_stats(node_peer_session(node_peer_find(node, "server")), &s);
 	printf("{\"added\": %ju, \"value\": %ju, \"failed\": %ju, "
 	       "\"resent\": %ju, \"longest_gap_ns\": %ju, \"lost_ns\": %ju, "

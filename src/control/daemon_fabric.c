@@ -117,11 +117,21 @@ int daemon_fabric_load(struct daemon *n, struct err *e)
 
 /* -- start and end --------------------------------------------------------- */
 
+static void warn(const char *what, const char *key, const char *name,
+                 const struct err *why)
+{
+	char words[512];
+
+	log_event(LOG_LEVEL_WARN, what, "%s=%s why=%s", key, name,
+	          log_quote(words, sizeof(words), why->text));
+}
+
 /* TLS needs the cluster's key, and RDMA a device; whoever has neither has
  * TCP. */
 static int make_transports(struct daemon *n, struct err *e)
 {
 	struct daemon_fabric *f = &n->fabric;
+	struct err why = { 0 };
 	int err = 0;
 
 	f->transports[f->n_transports++] = &tcp_transport;
@@ -129,8 +139,9 @@ static int make_transports(struct daemon *n, struct err *e)
 		err = tls_transport_create(&f->key, &f->tls, e);
 	if (f->tls)
 		f->transports[f->n_transports++] = f->tls;
-	if (!err && verbs_available(NULL) == 0)
-		err = verbs_transport_create(home(n), &f->verbs, e);
+	if (!err && verbs_available(NULL) == 0 &&
+	    verbs_transport_create(home(n), &f->verbs, &why))
+		warn("RDMA cannot be used", "device", "any", &why);
 	if (f->verbs)
 		f->transports[f->n_transports++] = f->verbs;
 	return err;
@@ -144,7 +155,7 @@ static void free_transports(struct daemon *n)
 
 static int make_node(struct daemon *n, struct err *e)
 {
-	const struct node_opts opts = {
+	struct node_opts opts = {
 		.reactor = home(n),
 		.name = n->name,
 		.boot = n->fabric.boot,
@@ -154,17 +165,15 @@ static int make_node(struct daemon *n, struct err *e)
 		.transports = n->fabric.transports,
 		.n_transports = n->fabric.n_transports,
 	};
-	struct node_opts with_id = opts;
 
-	memcpy(with_id.id, n->fabric.id, sizeof(with_id.id));
-	return node_create(&with_id, &n->fabric.node, e);
+	memcpy(opts.id, n->fabric.id, sizeof(opts.id));
+	return node_create(&opts, &n->fabric.node, e);
 }
 
 static int make_all(struct daemon *n, struct err *e)
 {
 	const struct window_host_opts opts = { .reactor = home(n),
 		                               .node = n->name };
-	struct err why = { 0 };
 	int err = window_host_create(&opts, &n->fabric.host, e);
 
 	if (err)
@@ -181,11 +190,14 @@ static int make_all(struct daemon *n, struct err *e)
 	LIST_FOREACH (link, &n->fabric.windows)
 		daemon_window_restore(
 			n, list_entry(link, struct state_window, link));
-	LIST_FOREACH (link, &n->fabric.peers)
-		if (daemon_peer_join(
-			    n, list_entry(link, struct state_peer, link), &why))
-			log_event(LOG_LEVEL_WARN, "a peer cannot be dialled",
-			          NULL);
+	LIST_FOREACH (link, &n->fabric.peers) {
+		struct state_peer *p =
+			list_entry(link, struct state_peer, link);
+		struct err why = { 0 };
+
+		if (daemon_peer_join(n, p, &why))
+			warn("a peer cannot be dialled", "node", p->name, &why);
+	}
 	return 0;
 }
 
