@@ -169,7 +169,8 @@ int cmd_subnet_explain(struct cli *cli)
 	if (status)
 		return status;
 	hops = print_member(reply, "hops");
-	reached = json_object_get_boolean(print_member(reply, "reached"));
+	reached = !print_member(reply, "reached") ||
+	          json_object_get_boolean(print_member(reply, "reached"));
 	if (cli->json)
 		cli_print_json(cli, reply);
 	for (size_t i = 0; !cli->json && i < print_length(hops); i++)
