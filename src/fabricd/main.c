@@ -77,8 +77,7 @@ struct fabricd {
 	size_t n_line;
 };
 
-/* -- the console on standard input -------------------------------------------
- */
+/* -- the console on standard input ---------------------------------------- */
 
 static void run_line(struct fabricd *f)
 {
@@ -146,8 +145,7 @@ static int watch_signals(struct fabricd *f, struct err *e)
 	return err ? err_set(e, err, "signals: %s", strerror(-err)) : 0;
 }
 
-/* -- running -----------------------------------------------------------------
- */
+/* -- running -------------------------------------------------------------- */
 
 static int start(struct fabricd *f, const struct args *a, struct err *e)
 {
@@ -221,8 +219,7 @@ static int run(const struct args *a)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* -- arguments ---------------------------------------------------------------
- */
+/* -- arguments ------------------------------------------------------------ */
 
 static int refuse(const char *what, const char *why)
 {

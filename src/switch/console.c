@@ -21,8 +21,7 @@ struct call {
 	struct err *e;
 };
 
-/* -- words -------------------------------------------------------------------
- */
+/* -- words ---------------------------------------------------------------- */
 
 static int number(const struct call *c, unsigned i, uint64_t max,
                   uint64_t *value)
@@ -59,8 +58,7 @@ static struct ibnet_node *node(const struct call *c, unsigned i)
 	return n;
 }
 
-/* -- commands ----------------------------------------------------------------
- */
+/* -- commands ------------------------------------------------------------- */
 
 static int do_cut(struct call *c)
 {
@@ -264,8 +262,7 @@ static int do_stats(struct call *c)
 	return 0;
 }
 
-/* -- flows -------------------------------------------------------------------
- */
+/* -- flows ---------------------------------------------------------------- */
 
 static int do_flow(struct call *c)
 {
@@ -295,6 +292,24 @@ static int do_run(struct call *c)
 	if (!err)
 		ibnet_tick(c->net, (unsigned)ticks);
 	return err;
+}
+
+static int do_start(struct call *c)
+{
+	uint64_t per_ms;
+	int err = number(c, 0, IBNET_DATA_PER_MS, &per_ms);
+
+	if (!err)
+		err = ibnet_tick_start(c->net, (unsigned)per_ms);
+	return err ? err_set(c->e, err,
+	                     "packets cannot move by themselves here")
+	           : 0;
+}
+
+static int do_silent(struct call *c)
+{
+	put(c->out, "silent", ibnet_flow_silent(c->net));
+	return 0;
 }
 
 static int do_pause(struct call *c)
@@ -384,6 +399,8 @@ static const struct command {
 	{ "stats", 0, 0, do_stats, "", "counters of management datagrams" },
 	{ "flow", 2, 3, do_flow, "HOST LID [N]", "N more flows of packets" },
 	{ "run", 1, 1, do_run, "TICKS", "let packets move" },
+	{ "start", 1, 1, do_start, "N", "let N ticks pass each ms; 0: stop" },
+	{ "silent", 0, 0, do_silent, "", "flows without arrivals since last" },
 	{ "pause", 0, 0, do_pause, "", "send no new ones" },
 	{ "resume", 0, 0, do_resume, "", "send again" },
 	{ "flows", 0, 0, do_flows, "", "what became of them" },
@@ -403,8 +420,7 @@ static int do_help(struct call *c)
 	return 0;
 }
 
-/* -- a line ------------------------------------------------------------------
- */
+/* -- a line --------------------------------------------------------------- */
 
 /* Cut at blanks; quotes, which ibsim wants around names, go.
  * @return how many words; over WORDS_MAX: too many. */

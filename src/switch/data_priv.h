@@ -17,8 +17,7 @@ struct data_packet {
 	uint64_t moved; /* tick of its last hop (D1) */
 	uint16_t length;
 	uint8_t hops;
-	uint8_t in_port; /* of the node whose queue it is in; 0: made there */
-	uint8_t choice;  /* where the next switch will put it; 0: not known */
+	uint8_t choice; /* where the next switch will put it; 0: not known */
 	uint8_t bytes[DATA_BYTES];
 };
 
@@ -41,6 +40,7 @@ struct data_flow {
 	uint16_t slid;  /* it was last sent from */
 	uint64_t moved; /* tick since which it moves; 0: it does not (D4) */
 	struct ibnet_flow_stats stats;
+	uint64_t marked;   /* received at the last ibnet_flow_silent() */
 	uint64_t expected; /* one more than the highest sequence seen */
 	uint64_t seen;     /* bit i: expected - 1 - i has come */
 };
@@ -48,6 +48,9 @@ struct data_flow {
 struct ibnet_data {
 	struct slab packets;
 	struct list active; /* ports with packets */
+	struct ibnet *net;
+	struct timer timer; /* ibnet_tick_start() */
+	unsigned per_ms;
 	uint64_t tick;
 	bool running;
 	struct data_flow *flows;
@@ -65,6 +68,24 @@ static inline bool data_holds(const struct ibnet_port *p, uint64_t tick)
 	return p->queue.n && p->queue.head->moved < tick;
 }
 
+/* Whether the port's table has the P_Key (IBA 10.9.3); two limited members do
+ * not talk to each other. */
+static inline bool data_pkey_fits(const struct ibnet_port *p, uint16_t key)
+{
+	unsigned n =
+		p->node->sw && p->number ? IBNET_SWITCH_PKEYS : IBNET_PKEYS;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t own = p->tables.pkeys ? p->tables.pkeys[i]
+		                               : (i ? 0 : SMP_PKEY_DEFAULT);
+
+		if (own && (own & 0x7fff) == (key & 0x7fff) &&
+		    (own | key) & SMP_PKEY_FULL)
+			return true;
+	}
+	return false;
+}
+
 /* The network's, made when first needed; NULL: no memory. */
 struct ibnet_data *ibnet_data_state(struct ibnet *net);
 
@@ -72,11 +93,14 @@ struct ibnet_data *ibnet_data_state(struct ibnet *net);
 void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
                         struct data_packet *packet);
 
+/* Drop all that waits at the port; it counts as lost with its link. */
+void ibnet_data_empty(struct ibnet_data *d, struct ibnet_port *p);
+
 /* ibnet_flow.c: a host has taken in a packet; it is freed by the caller. */
 void ibnet_flow_receive(struct ibnet_data *d, struct ibnet_port *at,
                         const struct data_packet *packet);
 
 /* ibnet_flow.c: every host sends what it can in this tick. */
-void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d);
+void ibnet_flow_send_all(struct ibnet_data *d);
 
 #endif /* SWITCH_DATA_PRIV_H */

@@ -28,8 +28,7 @@ uint64_t ibnet_now_ns(const struct ibnet *net)
 	return net->reactor ? reactor_now_ns(net->reactor) : 0;
 }
 
-/* -- power-on ---------------------------------------------------------------
- */
+/* -- power-on ------------------------------------------------------------- */
 
 static void free_tables(struct port_tables *t)
 {
@@ -83,6 +82,11 @@ static void reset_port(struct ibnet_port *p)
 	                     SMP_CAP_CLIENT_REREGISTER |
 	                     SMP_CAP_OTHER_LOCAL_CHANGES;
 	i->guid_cap = is_switch ? 1 : IBNET_GUIDS;
+	/* Programs at the port are not the node's to forget. */
+	LIST_FOREACH (node, &p->endpoints) {
+		if (list_entry(node, struct ibnet_endpoint, link)->is_sm)
+			i->capability_mask |= SMP_CAP_IS_SM;
+	}
 }
 
 static void reset_switch(struct ibnet_node *n)
@@ -119,8 +123,7 @@ void ibnet_reset_node(struct ibnet_node *n)
 		reset_port(ibnet_port(n, i));
 }
 
-/* -- making -----------------------------------------------------------------
- */
+/* -- making --------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b, void *nodes)
 {
@@ -274,8 +277,7 @@ void ibnet_destroy(struct ibnet *net)
 	free(net);
 }
 
-/* -- finding ----------------------------------------------------------------
- */
+/* -- finding -------------------------------------------------------------- */
 
 struct ibnet_node *ibnet_node(const struct ibnet *net, const char *name)
 {
@@ -356,8 +358,7 @@ struct ibnet_port *ibnet_find(const struct ibnet *net, const char *text)
 	return n ? ibnet_port(n, (unsigned)number) : NULL;
 }
 
-/* -- looking ----------------------------------------------------------------
- */
+/* -- looking -------------------------------------------------------------- */
 
 void ibnet_view_node(const struct ibnet_node *n, struct ibnet_node_view *out)
 {

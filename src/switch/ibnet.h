@@ -81,8 +81,7 @@ int ibnet_create(const struct ibnet_topo *t, const struct ibnet_opts *o,
 /* No endpoint may be attached any more.  NULL is allowed. */
 void ibnet_destroy(struct ibnet *net);
 
-/* -- nodes and ports ---------------------------------------------------------
- */
+/* -- nodes and ports ------------------------------------------------------ */
 
 /* By name, or by description; NULL: there is none. */
 struct ibnet_node *ibnet_node(const struct ibnet *net, const char *name);
@@ -115,8 +114,7 @@ struct ibnet_port_view {
 void ibnet_view_node(const struct ibnet_node *n, struct ibnet_node_view *out);
 void ibnet_view_port(const struct ibnet_port *p, struct ibnet_port_view *out);
 
-/* -- what goes wrong ---------------------------------------------------------
- */
+/* -- what goes wrong ------------------------------------------------------ */
 
 /* The port's cable.  Harmless where there is none. */
 void ibnet_cut(struct ibnet_port *p);
@@ -141,8 +139,7 @@ void ibnet_set_faults(struct ibnet_node *n, unsigned faults);
 /* Give a node (and a host's ports) another GUID, which may be taken. */
 void ibnet_set_guid(struct ibnet_node *n, uint64_t guid);
 
-/* -- endpoints ---------------------------------------------------------------
- */
+/* -- endpoints ------------------------------------------------------------ */
 
 struct ibnet_mad {
 	uint16_t slid; /* 0 on sending: the port's own */
@@ -184,8 +181,7 @@ void ibnet_send(struct ibnet_endpoint *ep, const struct ibnet_mad *m);
 /* PortInfo:CapabilityMask.IsSM of its port is on while any endpoint's is. */
 void ibnet_set_sm(struct ibnet_endpoint *ep, bool on);
 
-/* -- what happened -----------------------------------------------------------
- */
+/* -- what happened -------------------------------------------------------- */
 
 struct ibnet_stats {
 	uint64_t mads_sent;      /* by endpoints */

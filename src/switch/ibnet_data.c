@@ -3,9 +3,13 @@
 #include "switch/ibnet_data.h"
 
 #include "base/base.h"
+#include "core/reactor.h"
 #include "switch/data_priv.h"
 
+#include <errno.h>
 #include <string.h>
+
+static void pass(struct timer *t);
 
 struct ibnet_data *ibnet_data_state(struct ibnet *net)
 {
@@ -19,13 +23,14 @@ struct ibnet_data *ibnet_data_state(struct ibnet *net)
 	slab_init(&d->packets, sizeof(struct data_packet),
 	          _Alignof(struct data_packet), IBNET_DATA_PACKETS);
 	list_init(&d->active);
+	d->net = net;
+	d->timer.fire = pass;
 	d->running = true;
 	net->data = d;
 	return d;
 }
 
-/* -- queues ------------------------------------------------------------------
- */
+/* -- queues --------------------------------------------------------------- */
 
 void ibnet_data_enqueue(struct ibnet_data *d, struct ibnet_port *p,
                         struct data_packet *packet)
@@ -72,18 +77,22 @@ static void drop_head(struct ibnet_data *d, struct ibnet_port *p,
 	slab_put(&d->packets, dequeue(d, p));
 }
 
+void ibnet_data_empty(struct ibnet_data *d, struct ibnet_port *p)
+{
+	while (p->queue.n)
+		drop_head(d, p, &d->stats.lost_link);
+}
+
 void ibnet_data_flush(struct ibnet_port *p)
 {
 	struct ibnet_data *d = p->node->net->data;
 
-	while (d && p->queue.n) {
-		p->counters.xmit_discards++;
-		drop_head(d, p, &d->stats.lost_link);
-	}
+	p->counters.xmit_discards += p->queue.n;
+	if (d)
+		ibnet_data_empty(d, p);
 }
 
-/* -- groups that change (D4)
- * --------------------------------------------------- */
+/* -- groups that change --------------------------------------------------- */
 
 void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g)
 {
@@ -114,8 +123,7 @@ bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
 	return true;
 }
 
-/* -- one hop -----------------------------------------------------------------
- */
+/* -- one hop -------------------------------------------------------------- */
 
 static void count_hop(struct ibnet_data *d, struct ibnet_port *out,
                       const struct data_packet *packet, bool multicast)
@@ -184,6 +192,23 @@ static unsigned choose(struct ibnet_data *d, struct ibnet_port *p,
 	return 0;
 }
 
+/* A switch's partition enforcement (IBA 10.9.4), where it is switched on, of
+ * the packet at the head of p's queue.  @return false: it was dropped. */
+static bool may_pass(struct ibnet_data *d, struct ibnet_port *p,
+                     struct ibnet_port *out, uint16_t pkey)
+{
+	struct ibnet_port *in = p->peer;
+
+	if (in->info.enforce_inbound && !data_pkey_fits(in, pkey))
+		in->counters.rcv_constraint_errors++;
+	else if (out->info.enforce_outbound && !data_pkey_fits(out, pkey))
+		out->counters.xmit_constraint_errors++;
+	else
+		return true;
+	drop_head(d, p, &d->stats.lost_refused);
+	return false;
+}
+
 static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
                         const struct packet_brief *b)
 {
@@ -197,7 +222,7 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 		return;
 	}
 	out = choose(d, p, b);
-	if (!out)
+	if (!out || !may_pass(d, p, &sw->ports[out], b->pkey))
 		return;
 	if (!has_room(d, &sw->ports[out])) {
 		wait(d, p);
@@ -205,7 +230,6 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	}
 	packet = dequeue(d, p);
 	count_hop(d, p, packet, false);
-	packet->in_port = p->peer->number;
 	packet->hops++;
 	ibnet_data_enqueue(d, &sw->ports[out], packet);
 }
@@ -246,7 +270,6 @@ static void multicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 		if (!copy)
 			break;
 		*copy = *packet;
-		copy->in_port = in_port;
 		copy->hops++;
 		d->stats.in_flight++;
 		ibnet_data_enqueue(d, &sw->ports[i], copy);
@@ -301,7 +324,7 @@ void ibnet_tick(struct ibnet *net, unsigned n)
 		d->tick++;
 		d->stats.ticks++;
 		if (d->running)
-			ibnet_flow_send_all(net, d);
+			ibnet_flow_send_all(d);
 		LIST_FOREACH (node, &d->active) {
 			one_port(d, list_entry(node, struct ibnet_port,
 			                       queue.active));
@@ -309,8 +332,30 @@ void ibnet_tick(struct ibnet *net, unsigned n)
 	}
 }
 
-/* -- the rest ----------------------------------------------------------------
- */
+static void pass(struct timer *t)
+{
+	struct ibnet_data *d = container_of(t, struct ibnet_data, timer);
+
+	timer_start(d->net->reactor, t, NS_PER_MS);
+	ibnet_tick(d->net, d->per_ms);
+}
+
+int ibnet_tick_start(struct ibnet *net, unsigned per_ms)
+{
+	struct ibnet_data *d = ibnet_data_state(net);
+
+	if (!net->reactor)
+		return -ENOTSUP;
+	if (!d)
+		return -ENOMEM;
+	d->per_ms = per_ms;
+	if (per_ms)
+		return timer_start(net->reactor, &d->timer, NS_PER_MS);
+	timer_stop(net->reactor, &d->timer);
+	return 0;
+}
+
+/* -- the rest ------------------------------------------------------------- */
 
 void ibnet_data_destroy(struct ibnet *net)
 {
@@ -318,6 +363,8 @@ void ibnet_data_destroy(struct ibnet *net)
 
 	if (!d)
 		return;
+	if (net->reactor)
+		timer_stop(net->reactor, &d->timer);
 	ibnet_flow_clear(net);
 	slab_fini(&d->packets);
 	free(d->flows);

@@ -29,7 +29,8 @@
  *       that node, and IBNET_DATA_SETTLE ticks at least, so that it has
  *       arrived.  Many events within that time can still reorder;
  *   D5  a packet that fails a check (LID, P_Key, queue pair, CRC) is dropped
- *       by its receiver and counted.
+ *       by its receiver, or on the way by a switch that enforces partitions,
+ *       and counted.
  */
 #ifndef SWITCH_IBNET_DATA_H
 #define SWITCH_IBNET_DATA_H
@@ -70,7 +71,7 @@ struct ibnet_data_stats {
 	uint64_t lost_group;    /* no live port in its group */
 	uint64_t lost_stalled;  /* IBNET_DATA_STALL */
 	uint64_t lost_hops;     /* IBNET_DATA_LIVES: a loop */
-	uint64_t lost_refused;  /* by the receiver (D5) */
+	uint64_t lost_refused;  /* D5 */
 	uint64_t no_port;       /* not sent: no active port; not in `sent` */
 };
 
@@ -99,8 +100,19 @@ void ibnet_flow_run(struct ibnet *net, bool on);
  */
 void ibnet_tick(struct ibnet *net, unsigned n);
 
+/*
+ * Let ticks pass by themselves, `per_ms` each millisecond, as the network's
+ * reactor gets to it; 0: no more.  @return 0; -ENOTSUP: it has no reactor;
+ * -ENOMEM.
+ */
+#define IBNET_DATA_PER_MS 1000u
+int ibnet_tick_start(struct ibnet *net, unsigned per_ms);
+
 void ibnet_flow_get(const struct ibnet *net, uint32_t id,
                     struct ibnet_flow_stats *out);
+
+/* How many flows have received nothing since the last call. */
+uint32_t ibnet_flow_silent(struct ibnet *net);
 void ibnet_data_get(const struct ibnet *net, struct ibnet_data_stats *out);
 
 /* Packets of flows that a host's port has sent and taken in. */

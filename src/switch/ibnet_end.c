@@ -54,8 +54,7 @@ void ibnet_set_sm(struct ibnet_endpoint *ep, bool on)
 	trap_capability(ep->port);
 }
 
-/* -- out ---------------------------------------------------------------------
- */
+/* -- out ------------------------------------------------------------------ */
 
 /*
  * General services of a host that aggregates go by its virtual LID, like its
@@ -107,8 +106,7 @@ void ibnet_send(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 	ibnet_transmit(ep->net, p, &copy);
 }
 
-/* -- in ----------------------------------------------------------------------
- */
+/* -- in ------------------------------------------------------------------- */
 
 static void hand_over(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 {

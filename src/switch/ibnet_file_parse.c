@@ -39,8 +39,7 @@ static int at_line(struct parser *p, int err, const struct err *inner)
 	return err_set(p->e, err, "line %u: %s", p->line, inner->text);
 }
 
-/* -- pieces of a line -------------------------------------------------------
- */
+/* -- pieces of a line ----------------------------------------------------- */
 
 static const char *skip_space(const char *s)
 {
@@ -96,8 +95,7 @@ static const char *take_port(const char *s, uint8_t *port)
 	return s;
 }
 
-/* -- settings ---------------------------------------------------------------
- */
+/* -- settings ------------------------------------------------------------- */
 
 static int set_guid(struct parser *p, enum ibnet_kind kind, const char *s)
 {
@@ -211,8 +209,7 @@ static const struct setting {
 	{ "Rt", refuse },
 };
 
-/* -- nodes and their ports --------------------------------------------------
- */
+/* -- nodes and their ports ------------------------------------------------ */
 
 /* # "description", or as much as there is before "base port 0" and the like. */
 static void take_description(struct ibnet_topo_node *n, const char *s)
@@ -361,8 +358,7 @@ static int parse_line(struct parser *p, const char *s)
 	return setting_line(p, s);
 }
 
-/* -- cables -----------------------------------------------------------------
- */
+/* -- cables --------------------------------------------------------------- */
 
 static int by_end(const void *a, const void *b)
 {

@@ -10,8 +10,7 @@
 #define SKIPS 16u /* paused flows that a host looks past in one tick */
 #define SEEN_BITS 64u
 
-/* -- making ------------------------------------------------------------------
- */
+/* -- making --------------------------------------------------------------- */
 
 /* Room for one more; the array, which may have moved, or NULL: no memory. */
 static void *grow(void *array, uint32_t n, uint32_t *room, size_t size)
@@ -82,7 +81,7 @@ void ibnet_flow_clear(struct ibnet *net)
 	if (!d)
 		return;
 	for (uint32_t i = 0; i < net->n_ports; i++) {
-		ibnet_data_flush(&net->ports[i]);
+		ibnet_data_empty(d, &net->ports[i]);
 		net->ports[i].flow_sent = 0;
 		net->ports[i].flow_received = 0;
 	}
@@ -107,8 +106,19 @@ void ibnet_flow_get(const struct ibnet *net, uint32_t id,
 	*out = net->data->flows[id].stats;
 }
 
-/* -- sending -----------------------------------------------------------------
- */
+uint32_t ibnet_flow_silent(struct ibnet *net)
+{
+	struct ibnet_data *d = net->data;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; d && i < d->n_flows; i++) {
+		n += d->flows[i].stats.received == d->flows[i].marked;
+		d->flows[i].marked = d->flows[i].stats.received;
+	}
+	return n;
+}
+
+/* -- sending -------------------------------------------------------------- */
 
 /* The LID that a flow's packets come from, and the port that it takes now;
  * NULL: none works. */
@@ -189,7 +199,6 @@ static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
 	}
 	packet->length = (uint16_t)length;
 	packet->hops = 0;
-	packet->in_port = 0;
 	f->stats.sent++;
 	p->flow_sent++;
 	d->stats.in_flight++;
@@ -256,30 +265,14 @@ static void one_host(struct ibnet_data *d, struct ibnet_node *n)
 	}
 }
 
-void ibnet_flow_send_all(struct ibnet *net, struct ibnet_data *d)
+void ibnet_flow_send_all(struct ibnet_data *d)
 {
-	(void)net;
 	for (uint32_t i = 0; i < d->n_senders; i++)
 		if (d->senders[i]->on)
 			one_host(d, d->senders[i]);
 }
 
-/* -- receiving ---------------------------------------------------------------
- */
-
-static bool pkey_fits(const struct ibnet_port *p, uint16_t key)
-{
-	for (unsigned i = 0; i < IBNET_PKEYS; i++) {
-		uint16_t own = p->tables.pkeys ? p->tables.pkeys[i]
-		                               : (i ? 0 : SMP_PKEY_DEFAULT);
-
-		/* Two limited members do not talk to each other. */
-		if (own && (own & 0x7fff) == (key & 0x7fff) &&
-		    (own | key) & SMP_PKEY_FULL)
-			return true;
-	}
-	return false;
-}
+/* -- receiving ------------------------------------------------------------ */
 
 static void account(struct data_flow *f, uint64_t sequence)
 {
@@ -317,7 +310,7 @@ static bool accept(struct ibnet_data *d, struct ibnet_port *at,
 		return false;
 	if (in.dlid < MAD_LID_MULTICAST_MIN && !ibnet_owns_lid(at, in.dlid))
 		return false;
-	if (!pkey_fits(at, in.pkey)) {
+	if (!data_pkey_fits(at, in.pkey)) {
 		at->counters.rcv_constraint_errors++;
 		return false;
 	}

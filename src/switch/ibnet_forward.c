@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "switch/ibnet_priv.h"
 
-/* -- groups (docs/wire-lag.md) -----------------------------------------------
- */
+/* -- groups (docs/wire-lag.md) -------------------------------------------- */
 
 struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid)
 {
@@ -42,8 +41,7 @@ static int pick_member(struct ibnet_node *n, const struct switch_group *g,
 	return members[at];
 }
 
-/* -- tables ------------------------------------------------------------------
- */
+/* -- tables --------------------------------------------------------------- */
 
 static bool is_port0(const struct ibnet_node *n, uint16_t lid)
 {

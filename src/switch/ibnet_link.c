@@ -115,8 +115,7 @@ void ibnet_link_set_state(struct ibnet_port *p, uint8_t state)
 		settle_groups_of(p);
 }
 
-/* -- what goes wrong --------------------------------------------------------
- */
+/* -- what goes wrong ------------------------------------------------------ */
 
 void ibnet_cut(struct ibnet_port *p)
 {

@@ -28,8 +28,7 @@ static struct fabric_port *of(struct mad_port *p)
 	return container_of(p, struct fabric_port, base);
 }
 
-/* -- in ----------------------------------------------------------------------
- */
+/* -- in ------------------------------------------------------------------- */
 
 static void post(struct fabric_port *p)
 {
@@ -95,8 +94,7 @@ static bool takes(struct ibnet_endpoint *ep, const struct mad *m)
 	return false;
 }
 
-/* -- the port's operations ---------------------------------------------------
- */
+/* -- the port's operations ------------------------------------------------ */
 
 static int send_mad(struct mad_port *base, struct mad_agent *a,
                     const struct mad_address *to, const struct mad *m,

@@ -44,8 +44,7 @@ static int cable(struct ibnet_topo *t, uint32_t a, unsigned a_port, uint32_t b,
 	                       e);
 }
 
-/* -- folded Clos ------------------------------------------------------------
- */
+/* -- folded Clos ---------------------------------------------------------- */
 
 /*
  * Below `n_upper` switches are `n_lower`, each with `links` cables up.  How
@@ -200,8 +199,7 @@ int ibnet_make_clos(const struct ibnet_make_clos *s, struct ibnet_topo **out,
 	              out);
 }
 
-/* -- dragonfly --------------------------------------------------------------
- */
+/* -- dragonfly ------------------------------------------------------------ */
 
 /*
  * Of a group's switches * global cables, number k goes to group
@@ -297,8 +295,7 @@ int ibnet_make_dragonfly(const struct ibnet_make_dragonfly *s,
 	return finish(t, err, out);
 }
 
-/* -- torus ------------------------------------------------------------------
- */
+/* -- torus ---------------------------------------------------------------- */
 
 /* Ports after the hosts': +x, -x, +y, -y, +z, -z. */
 static int cable_torus(struct ibnet_topo *t, const struct ibnet_make_torus *s,
@@ -354,8 +351,7 @@ int ibnet_make_torus(const struct ibnet_make_torus *s, struct ibnet_topo **out,
 	return finish(t, err, out);
 }
 
-/* -- from text --------------------------------------------------------------
- */
+/* -- from text ------------------------------------------------------------ */
 
 union any_spec {
 	struct ibnet_make_clos clos;

@@ -8,9 +8,9 @@
  *     ibnet_forward.c a switch's choice of a port: LFT, groups
  *     ibnet_end.c     endpoints
  *     sma*.c, pma.c   agents; trap.c: what an SMA says by itself
- *     ibnet_data.c    packets in flight
+ *     ibnet_data.c    packets in flight; ibnet_flow.c: the hosts' end
  *
- * Memory: about 600 bytes a port, and a byte for each LID in each switch.
+ * Memory: about 420 bytes a port, and a byte for each LID in each switch.
  * Tables that are seldom used exist only once somebody has set them.
  */
 #ifndef SWITCH_IBNET_PRIV_H
@@ -162,14 +162,12 @@ static inline bool node_has_lag(const struct ibnet_node *n)
 uint64_t ibnet_random(struct ibnet *net);
 uint64_t ibnet_now_ns(const struct ibnet *net); /* 0 without a reactor */
 
-/* -- ibnet.c ------------------------------------------------------------------
- */
+/* -- ibnet.c -------------------------------------------------------------- */
 
 /* As after power-on, states of links aside: tables, keys, LIDs, mapping. */
 void ibnet_reset_node(struct ibnet_node *n);
 
-/* -- ibnet_link.c
- * --------------------------------------------------------------- */
+/* -- ibnet_link.c --------------------------------------------------------- */
 
 /* Bring both ends of p's link to where cable, power and settings have it. */
 void ibnet_link_update(struct ibnet_port *p);
@@ -178,8 +176,7 @@ void ibnet_link_bounce(struct ibnet_port *p);
 /* ARMED or ACTIVE, which Set(PortInfo) and packets bring about. */
 void ibnet_link_set_state(struct ibnet_port *p, uint8_t state);
 
-/* -- ibnet_route.c
- * -------------------------------------------------------------- */
+/* -- ibnet_route.c -------------------------------------------------------- */
 
 /* Send from `at`, a port of the node that made it (a switch's port 0). */
 void ibnet_transmit(struct ibnet *net, struct ibnet_port *at,
@@ -189,8 +186,7 @@ void ibnet_transmit(struct ibnet *net, struct ibnet_port *at,
  * within the LMC, or the host's virtual one. */
 bool ibnet_owns_lid(const struct ibnet_port *at, uint16_t lid);
 
-/* -- ibnet_forward.c
- * -------------------------------------------------------------- */
+/* -- ibnet_forward.c ------------------------------------------------------ */
 
 /* What a switch needs of a packet. */
 struct forward_key {
@@ -214,15 +210,13 @@ bool ibnet_settled(struct ibnet_node *sw, uint16_t lid);
 /* The group of a LID; NULL: it has none. */
 struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid);
 
-/* -- ibnet_end.c
- * ---------------------------------------------------------------- */
+/* -- ibnet_end.c ---------------------------------------------------------- */
 
 /* A datagram for the node's endpoints, at port `at`.  @return false: nobody. */
 bool ibnet_to_endpoint(struct ibnet_port *at, const struct ibnet_mad *m,
                        bool response);
 
-/* -- ibnet_data.c
- * --------------------------------------------------------------- */
+/* -- ibnet_data.c --------------------------------------------------------- */
 
 /* A link was lost: what waits to cross it is gone. */
 void ibnet_data_flush(struct ibnet_port *p);

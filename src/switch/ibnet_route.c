@@ -98,8 +98,7 @@ static struct ibnet_port *by_path(struct ibnet_port *at, bool own,
 	return NULL;
 }
 
-/* -- arrival -----------------------------------------------------------------
- */
+/* -- arrival -------------------------------------------------------------- */
 
 /*
  * Send an agent's answer back.  A directed one knows its way, and is LID-
@@ -173,8 +172,7 @@ static void arrive(struct ibnet *net, struct ibnet_port *at,
 	}
 }
 
-/* -- the way -----------------------------------------------------------------
- */
+/* -- the way -------------------------------------------------------------- */
 
 static void travel(struct ibnet *net, struct ibnet_port *at,
                    struct ibnet_mad *m)

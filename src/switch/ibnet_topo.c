@@ -13,8 +13,7 @@
 #define DEFAULT_VENDOR 0x00ca5eu
 #define DEFAULT_DEVICE 0xca01u
 
-/* -- two hash tables, of names and of GUIDs ---------------------------------
- */
+/* -- two hash tables, of names and of GUIDs ------------------------------- */
 
 static uint32_t hash_name(const char *name)
 {
@@ -109,8 +108,7 @@ static uint32_t find_overlap(const struct ibnet_topo *t, uint64_t first,
 	return IBNET_NO_NODE;
 }
 
-/* -- building ---------------------------------------------------------------
- */
+/* -- building ------------------------------------------------------------- */
 
 struct ibnet_topo *ibnet_topo_create(void)
 {

@@ -114,8 +114,7 @@ static void narrow(struct perf_port_counters_ext *from,
 	}
 }
 
-/* -- attributes --------------------------------------------------------------
- */
+/* -- attributes ----------------------------------------------------------- */
 
 static uint16_t class_port_info(struct ibnet_port *at, struct mad *m)
 {

@@ -9,8 +9,7 @@
 
 #define BATCH 32u /* MADs of a client in one go */
 
-/* -- to the client -----------------------------------------------------------
- */
+/* -- to the client -------------------------------------------------------- */
 
 static void watch_out(struct sim_client *c, bool on)
 {
@@ -70,8 +69,7 @@ static void push_waiting(struct sim_client *c)
 	watch_out(c, false);
 }
 
-/* -- requests that wait ------------------------------------------------------
- */
+/* -- requests that wait --------------------------------------------------- */
 
 /* Segments and acknowledgements of RMPP look after themselves. */
 static bool is_rmpp(const struct mad *m)
@@ -215,8 +213,7 @@ void sim_server_client_timer(struct timer *t)
 	arm(s);
 }
 
-/* -- from the fabric ---------------------------------------------------------
- */
+/* -- from the fabric ------------------------------------------------------ */
 
 static void receive(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 {
@@ -229,9 +226,10 @@ static void receive(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 		.mad = m->mad,
 	};
 
-	/* A kernel keeps from its clients what comes twice, or too late. */
-	if (m->mad.header.method & MAD_METHOD_RESPONSE && !is_rmpp(&m->mad) &&
-	    !answered(c, &m->mad)) {
+	/* A kernel keeps from its clients what comes twice, or too late; but
+	 * one request can have many segments for its response. */
+	if (m->mad.header.method & MAD_METHOD_RESPONSE &&
+	    !answered(c, &m->mad) && !is_rmpp(&m->mad)) {
 		c->server->stats.stray++;
 		return;
 	}
@@ -256,8 +254,7 @@ static bool takes(struct ibnet_endpoint *ep, const struct mad *m)
 	}
 }
 
-/* -- from the client ---------------------------------------------------------
- */
+/* -- from the client ------------------------------------------------------ */
 
 static void note_use(struct sim_client *c, const struct mad *m)
 {

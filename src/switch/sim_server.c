@@ -15,8 +15,7 @@
 #define DEFAULT_TRIES 3u
 #define CTL_BATCH 16u /* messages in one go */
 
-/* -- sockets -----------------------------------------------------------------
- */
+/* -- sockets -------------------------------------------------------------- */
 
 /* "\0BASE:KINDn\0", or without a number. */
 static socklen_t make_name(struct sockaddr_un *a, const char *base,
@@ -53,8 +52,7 @@ static int open_socket(const char *base, const char *kind, int64_t number)
 	return err;
 }
 
-/* -- clients -----------------------------------------------------------------
- */
+/* -- clients -------------------------------------------------------------- */
 
 /* The process has ended. */
 static void died(struct watch *w, uint32_t events)
@@ -164,8 +162,7 @@ close:
 	return err;
 }
 
-/* -- control -----------------------------------------------------------------
- */
+/* -- control -------------------------------------------------------------- */
 
 /* What the kernel says about the sender: the message could say anything. */
 static pid_t sender(struct msghdr *m)
@@ -223,8 +220,7 @@ static void ctl_ready(struct watch *w, uint32_t events)
 		;
 }
 
-/* -- the server --------------------------------------------------------------
- */
+/* -- the server ----------------------------------------------------------- */
 
 static int open_ctl(struct sim_server *s, struct err *e)
 {

@@ -92,8 +92,7 @@ static const struct row *find_row(const struct ibnet_node *n, uint16_t attr)
 	return NULL;
 }
 
-/* -- M_Key (IBA 14.2.4) ------------------------------------------------------
- */
+/* -- M_Key (IBA 14.2.4) --------------------------------------------------- */
 
 static bool key_fits(const struct ibnet_port *manager, const struct mad *m)
 {

@@ -8,8 +8,7 @@
 #define CAPABILITIES (LAG_CAN_AGGREGATE | LAG_CAN_BACKUP | LAG_CAN_SKIP)
 #define NO_SELF 255u
 
-/* -- LagHost -----------------------------------------------------------------
- */
+/* -- LagHost -------------------------------------------------------------- */
 
 static uint8_t member_state(const struct lag_host *map, unsigned i,
                             const struct ibnet_node *n, bool *first)
@@ -150,8 +149,7 @@ uint16_t sma_set_lag_host(struct sma_call *c)
 	return 0;
 }
 
-/* -- LagSwitch ---------------------------------------------------------------
- */
+/* -- LagSwitch ------------------------------------------------------------ */
 
 static void put_switch(struct sma_call *c, uint8_t result)
 {
@@ -202,8 +200,7 @@ uint16_t sma_set_lag_switch(struct sma_call *c)
 	return 0;
 }
 
-/* -- LagGroups ---------------------------------------------------------------
- */
+/* -- LagGroups ------------------------------------------------------------ */
 
 uint16_t sma_get_lag_groups(struct sma_call *c)
 {
@@ -276,8 +273,7 @@ uint16_t sma_set_lag_groups(struct sma_call *c)
 	return 0;
 }
 
-/* -- LagLids -----------------------------------------------------------------
- */
+/* -- LagLids -------------------------------------------------------------- */
 
 #define LIDS_BLOCKS ((MAD_LID_UNICAST_MAX + 1) / LAG_LIDS_BLOCK)
 

@@ -39,8 +39,7 @@ uint16_t sma_get_port_info(struct sma_call *c)
 	return 0;
 }
 
-/* -- is it allowed? ----------------------------------------------------------
- */
+/* -- is it allowed? ------------------------------------------------------- */
 
 static bool state_ok(const struct ibnet_port *p, const struct smp_port_info *w)
 {
@@ -100,8 +99,7 @@ static bool address_ok(const struct smp_port_info *w)
 	       w->sm_lid <= MAD_LID_UNICAST_MAX;
 }
 
-/* -- change ------------------------------------------------------------------
- */
+/* -- change --------------------------------------------------------------- */
 
 /* Violation counters can only be cleared. */
 static void clear_counters(struct smp_port_info *i,

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* -- SwitchInfo --------------------------------------------------------------
- */
+/* -- SwitchInfo ----------------------------------------------------------- */
 
 uint16_t sma_get_switch_info(struct sma_call *c)
 {
@@ -32,8 +31,7 @@ uint16_t sma_set_switch_info(struct sma_call *c)
 	return sma_get_switch_info(c);
 }
 
-/* -- linear ------------------------------------------------------------------
- */
+/* -- linear --------------------------------------------------------------- */
 
 uint16_t sma_get_lft(struct sma_call *c)
 {
@@ -87,8 +85,7 @@ uint16_t sma_set_lft(struct sma_call *c)
 	return 0;
 }
 
-/* -- multicast ---------------------------------------------------------------
- */
+/* -- multicast ------------------------------------------------------------ */
 
 /* Modifier: position << 28 | block. */
 static bool mft_block(const struct sma_call *c, unsigned *first,

@@ -19,8 +19,7 @@ static void *make_table(void *table, size_t n, size_t size, bool *made)
 	return table ? table : calloc(n, size);
 }
 
-/* -- GUIDInfo ----------------------------------------------------------------
- */
+/* -- GUIDInfo ------------------------------------------------------------- */
 
 uint16_t sma_get_guids(struct sma_call *c)
 {
@@ -54,8 +53,7 @@ uint16_t sma_set_guids(struct sma_call *c)
 	return sma_get_guids(c); /* entry 0 stays what it was */
 }
 
-/* -- P_KeyTable --------------------------------------------------------------
- */
+/* -- P_KeyTable ----------------------------------------------------------- */
 
 /* High half: a switch's port.  A host's table is the receiving port's. */
 static struct ibnet_port *pkey_port(const struct sma_call *c, unsigned *first,
@@ -107,8 +105,7 @@ uint16_t sma_set_pkeys(struct sma_call *c)
 	return 0;
 }
 
-/* -- SLtoVLMapping -----------------------------------------------------------
- */
+/* -- SLtoVLMapping -------------------------------------------------------- */
 
 static uint8_t default_vl(unsigned sl)
 {
@@ -164,8 +161,7 @@ uint16_t sma_set_sl2vl(struct sma_call *c)
 	return sma_get_sl2vl(c);
 }
 
-/* -- VLArbitration -----------------------------------------------------------
- */
+/* -- VLArbitration -------------------------------------------------------- */
 
 static struct ibnet_port *vlarb_port(const struct sma_call *c, unsigned *block)
 {

@@ -38,8 +38,7 @@ struct ibnet_port *rig_port(const struct rig *r, const char *name)
 	return p;
 }
 
-/* -- asking ------------------------------------------------------------------
- */
+/* -- asking --------------------------------------------------------------- */
 
 static void keep(struct ibnet_endpoint *ep, const struct ibnet_mad *m)
 {
@@ -118,8 +117,7 @@ unsigned rig_set(struct rig *r, struct ibnet_port *p, uint16_t attr,
 	return status;
 }
 
-/* -- looking -----------------------------------------------------------------
- */
+/* -- looking -------------------------------------------------------------- */
 
 static struct ibnet_port_view view(const struct ibnet_port *p)
 {
@@ -168,8 +166,7 @@ static struct ibnet_port *across(const struct ibnet_node *n, unsigned i)
 	                  view(v.peer).number);
 }
 
-/* -- bringing up -------------------------------------------------------------
- */
+/* -- bringing up ---------------------------------------------------------- */
 
 static void give_lid(struct rig *r, struct ibnet_port *p)
 {
@@ -361,8 +358,7 @@ void rig_bring_up(struct rig *r)
 	}
 }
 
-/* -- aggregation -------------------------------------------------------------
- */
+/* -- aggregation ---------------------------------------------------------- */
 
 unsigned rig_lag_host(struct rig *r, struct ibnet_port *at, uint16_t vlid,
                       unsigned n, uint32_t generation, uint8_t mode)

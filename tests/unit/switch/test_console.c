@@ -23,7 +23,7 @@ static int run(const struct console *c, const char *line, char **text)
 
 static void commands_do_what_they_say(void **state)
 {
-	char *text = NULL;
+	char *text = NULL, line[64];
 	struct console c;
 	struct rig r;
 
@@ -45,12 +45,18 @@ static void commands_do_what_they_say(void **state)
 	assert_int_equal(run(&c, "  ports   H00000 ", &text), 0);
 	assert_non_null(strstr(text, "H00000[1]"));
 	assert_non_null(strstr(text, "to L0000[1]"));
-	assert_int_equal(run(&c, "flow H00005 3 10", &text), 0);
+	snprintf(line, sizeof(line), "flow H00005 %u 10",
+	         rig_lid(rig_port(&r, "H00001")));
+	assert_int_equal(run(&c, line, &text), 0);
 	assert_int_equal(run(&c, "run 50", &text), 0);
 	assert_int_equal(run(&c, "pause", &text), 0);
 	assert_int_equal(run(&c, "run 100", &text), 0);
 	assert_int_equal(run(&c, "flows", &text), 0);
 	assert_non_null(strstr(text, "flows 10\nsent 50\n"));
+	assert_int_equal(run(&c, "silent", &text), 0);
+	assert_string_equal(text, "silent 0\n");
+	assert_int_equal(run(&c, "silent", &text), 0);
+	assert_string_equal(text, "silent 10\n");
 	assert_int_equal(run(&c, "share H00005", &text), 0);
 	assert_non_null(strstr(text, "H00005:1 sent 50"));
 	assert_int_equal(run(&c, "resume", &text), 0);
@@ -87,6 +93,8 @@ static void what_is_wrong_is_said(void **state)
 		"flow H00000 0",
 		"flow H00000 99999",
 		"run 1000001",
+		"start 1",
+		"start 1001",
 		"x 5",
 		"guid L0000 what",
 		"a b c d e f g h i",

@@ -438,6 +438,55 @@ static void partitions_are_kept_apart(void **state)
 	rig_fini(&r);
 }
 
+/* A switch drops what its port's table does not have, if it is told to. */
+static void a_switch_enforces_partitions(void **state)
+{
+	struct smp_pkey_table keys = { .pkey = { 0x8001 } };
+	struct smp_port_info i;
+	struct ibnet_data_stats s;
+	struct ibnet_port *leaf;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, "clos:hosts=4,radix=8", NULL);
+	rig_bring_up(&r);
+	leaf = rig_port(&r, "L0000");
+	add_flows(&r, "H00000", rig_lid(rig_port(&r, "H00001")), 1);
+	for (uint8_t out = 0; out < 2; out++) {
+		unsigned port = 1u + out; /* the sender's, the receiver's */
+
+		assert_int_equal(rig_set(&r, leaf, MAD_ATTR_PKEY_TABLE,
+		                         port << 16, &smp_pkey_table_table,
+		                         &keys),
+		                 0);
+		s = stats(&r);
+		ibnet_tick(r.net, 10);
+		rig_drain(&r);
+		assert_true(stats(&r).flows.received > s.flows.received);
+		assert_int_equal(rig_get(&r, leaf, MAD_ATTR_PORT_INFO, port,
+		                         &smp_port_info_table, &i),
+		                 0);
+		i.port_state = i.phys_state = 0;
+		i.enforce_inbound = !out;
+		i.enforce_outbound = out;
+		assert_int_equal(rig_set(&r, leaf, MAD_ATTR_PORT_INFO, port,
+		                         &smp_port_info_table, &i),
+		                 0);
+		s = stats(&r);
+		ibnet_tick(r.net, 10);
+		rig_drain(&r);
+		assert_int_equal(stats(&r).flows.received, s.flows.received);
+		assert_true(stats(&r).lost_refused > s.lost_refused);
+		i.port_state = i.phys_state = 0;
+		i.enforce_inbound = i.enforce_outbound = 0;
+		assert_int_equal(rig_set(&r, leaf, MAD_ATTR_PORT_INFO, port,
+		                         &smp_port_info_table, &i),
+		                 0);
+	}
+	check_sums(&r);
+	rig_fini(&r);
+}
+
 static void multicast_reaches_every_member_once(void **state)
 {
 	struct ibnet_data_stats s;
@@ -540,8 +589,7 @@ static void backup_mode_uses_one_member_at_a_time(void **state)
 	rig_fini(&r);
 }
 
-/* -- anything ----------------------------------------------------------------
- */
+/* -- anything ------------------------------------------------------------- */
 
 static uint32_t next_random(uint64_t *x)
 {
@@ -660,6 +708,7 @@ int main(void)
 		cmocka_unit_test(a_dead_leaf_drops_what_came_down),
 		cmocka_unit_test(a_loop_in_the_tables_ends),
 		cmocka_unit_test(partitions_are_kept_apart),
+		cmocka_unit_test(a_switch_enforces_partitions),
 		cmocka_unit_test(multicast_reaches_every_member_once),
 		cmocka_unit_test(packets_carry_virtual_lids_only),
 		cmocka_unit_test(backup_mode_uses_one_member_at_a_time),

@@ -219,8 +219,7 @@ static void transactions_run_over_it(void **state)
 	mad_rig_fini(&m);
 }
 
-/* -- RMPP --------------------------------------------------------------------
- */
+/* -- RMPP ----------------------------------------------------------------- */
 
 #define RECORDS 60000u /* bytes: 300 segments */
 

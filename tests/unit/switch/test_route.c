@@ -20,8 +20,7 @@ static void make(struct ibnet_mad *m, uint8_t mgmt_class, uint8_t method,
 	                  mgmt_class != MAD_CLASS_SUBN_DIRECTED;
 }
 
-/* -- directed routes ---------------------------------------------------------
- */
+/* -- directed routes ------------------------------------------------------ */
 
 struct found {
 	uint64_t guid[64];
@@ -95,8 +94,7 @@ static void directed_routes_reach_every_node(void **state)
 	rig_fini(&r);
 }
 
-/* -- LIDs --------------------------------------------------------------------
- */
+/* -- LIDs ----------------------------------------------------------------- */
 
 static unsigned ask_lid(struct asker *a, uint16_t lid, uint8_t mgmt_class,
                         uint16_t attr)
@@ -210,8 +208,7 @@ static void a_path_may_start_at_a_lid(void **state)
 	rig_fini(&r);
 }
 
-/* -- endpoints ---------------------------------------------------------------
- */
+/* -- endpoints ------------------------------------------------------------ */
 
 static void requests_find_who_takes_them(void **state)
 {
@@ -314,8 +311,7 @@ static void losses_and_duplicates_are_as_told(void **state)
 	rig_fini(&r);
 }
 
-/* -- traps -------------------------------------------------------------------
- */
+/* -- traps ---------------------------------------------------------------- */
 
 struct test_clock {
 	struct clock clock;
@@ -413,6 +409,7 @@ static void a_lost_link_is_told_until_it_is_repressed(void **state)
 static void a_new_sm_is_told_of(void **state)
 {
 	struct notice_capability c;
+	struct smp_port_info i;
 	struct asker other;
 	struct trap_rig t;
 	struct notice n;
@@ -430,6 +427,15 @@ static void a_new_sm_is_told_of(void **state)
 	repress(&t, &t.sm.got[0]);
 	asker_fini(&other); /* and so it is when it goes */
 	assert_int_equal(t.sm.n, 2);
+	/* The bit is there while the SM is, whatever happens to the node. */
+	asker_init(&other, &t.r, rig_port(&t.r, "H00005"));
+	ibnet_set_sm(&other.ep, true);
+	ibnet_set_power(rig_node(&t.r, "H00005"), false);
+	ibnet_set_power(rig_node(&t.r, "H00005"), true);
+	rig_get(&t.r, rig_port(&t.r, "H00005"), MAD_ATTR_PORT_INFO, 0,
+	        &smp_port_info_table, &i);
+	assert_true(i.capability_mask & SMP_CAP_IS_SM);
+	asker_fini(&other);
 	trap_rig_fini(&t);
 }
 
@@ -462,8 +468,7 @@ static void a_wrong_key_is_told(void **state)
 	trap_rig_fini(&t);
 }
 
-/* -- counters ----------------------------------------------------------------
- */
+/* -- counters ------------------------------------------------------------- */
 
 static unsigned perf(struct asker *a, uint16_t lid, uint8_t method,
                      uint16_t attr, const struct field_table *t, void *io)

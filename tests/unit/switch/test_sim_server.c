@@ -459,6 +459,56 @@ static void a_client_that_does_not_read_is_bounded(void **state)
 	sim_rig_fini(&s);
 }
 
+/* A table's first segment is the answer; the others come through too. */
+static void segments_pass_one_by_one(void **state)
+{
+	struct sim_proto_ctl ctl = { .type = SIM_PROTO_SET_IS_SM, .length = 4 };
+	struct sim_proto_mad m = { 0 }, got;
+	uint8_t bytes[SIM_PROTO_MAD];
+	struct client sm, c;
+	struct sim_rig s;
+
+	(void)state;
+	sim_rig_init(&s, 30, 2);
+	assert_true(client_open(&s, &sm, 1, "H00000", 0));
+	ctl.data[0] = 1;
+	assert_int_equal(ask(&s, &sm, &ctl), SIM_PROTO_SET_IS_SM);
+	assert_true(client_open(&s, &c, 2, "H00003:2", 0));
+	m.dlid = rig_lid(rig_port(&s.r, "H00000"));
+	m.dqp = m.sqp = 1;
+	mad_init(&m.mad, MAD_CLASS_SA, MAD_SA_GET_TABLE, MAD_ATTR_NODE_RECORD,
+	         0);
+	m.mad.header.tid = be64_put(99);
+	sim_proto_encode_mad(&m, bytes);
+	assert_int_equal(send(c.data, bytes, sizeof(bytes), 0), sizeof(bytes));
+	turn(&s);
+	assert_true(take(&sm, &got));
+	assert_int_equal(got.mad.header.method, MAD_SA_GET_TABLE);
+	got.dlid = got.slid;
+	mad_make_response(&got.mad, 0);
+	mad_sa(&got.mad)->rmpp.version = 1;
+	mad_sa(&got.mad)->rmpp.type = 1;
+	mad_sa(&got.mad)->rmpp.flags = 1;
+	for (uint8_t i = 0; i < 5; i++) {
+		mad_sa(&got.mad)->data[0] = i;
+		sim_proto_encode_mad(&got, bytes);
+		assert_int_equal(send(sm.data, bytes, sizeof(bytes), 0),
+		                 sizeof(bytes));
+		turn(&s);
+	}
+	for (uint8_t i = 0; i < 5; i++) {
+		assert_true(take(&c, &m));
+		assert_int_equal(mad_sa(&m.mad)->data[0], i);
+		assert_int_equal(m.status, 0);
+	}
+	usleep(100000);
+	turn(&s);
+	assert_int_equal(stats(&s).retried, 0);
+	client_close(&s, &c);
+	client_close(&s, &sm);
+	sim_rig_fini(&s);
+}
+
 static void messages_that_are_none_are_counted(void **state)
 {
 	uint8_t junk[SIM_PROTO_MAD + 10] = { 1, 2, 3 };
@@ -512,6 +562,7 @@ int main(void)
 		cmocka_unit_test(losses_are_made_good),
 		cmocka_unit_test(a_dead_process_frees_its_place),
 		cmocka_unit_test(a_client_that_does_not_read_is_bounded),
+		cmocka_unit_test(segments_pass_one_by_one),
 		cmocka_unit_test(messages_that_are_none_are_counted),
 		cmocka_unit_test(a_name_is_taken_once),
 	};

@@ -149,8 +149,7 @@ static void another_version_is_refused(void **state)
 	rig_fini(&r);
 }
 
-/* -- port states -------------------------------------------------------------
- */
+/* -- port states ---------------------------------------------------------- */
 
 static void states_follow_each_other(void **state)
 {
@@ -270,8 +269,7 @@ static void power_off_forgets_all(void **state)
 	rig_fini(&r);
 }
 
-/* -- tables ------------------------------------------------------------------
- */
+/* -- tables --------------------------------------------------------------- */
 
 static void tables_keep_what_they_are_told(void **state)
 {
@@ -351,8 +349,7 @@ static void a_lying_switch_confirms_and_keeps(void **state)
 	rig_fini(&r);
 }
 
-/* -- M_Key -------------------------------------------------------------------
- */
+/* -- M_Key ---------------------------------------------------------------- */
 
 #define KEY UINT64_C(0x1122334455667788)
 
@@ -471,8 +468,7 @@ static void a_lease_ends_protection(void **state)
 	reactor_destroy(reactor);
 }
 
-/* -- aggregation -------------------------------------------------------------
- */
+/* -- aggregation ---------------------------------------------------------- */
 
 struct lag_row {
 	const char *what;
