@@ -48,13 +48,16 @@ static size_t answers(const uint8_t *data, size_t size, size_t piece, char *out)
 		{ .methods = methods_slow,
 		  .n_methods = methods_slow_count,
 		  .fallback = handler },
+		{ .methods = methods_subnet,
+		  .n_methods = methods_subnet_count,
+		  .fallback = handler },
 	};
 	struct rpc_server *server;
 	size_t got = 0;
 	ssize_t n;
 	int fd[2];
 
-	if (rpc_server_create(reactor, services, 2, &server, NULL) ||
+	if (rpc_server_create(reactor, services, 3, &server, NULL) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) ||
 	    rpc_server_serve(server, fd[1], NULL, NULL, NULL))
 		abort();

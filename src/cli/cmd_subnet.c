@@ -121,8 +121,10 @@ int cmd_subnet_status(struct cli *cli)
 	    " links, %" PRIu64 " aggregated hosts",
 	    print_number(o, "nodes"), print_number(o, "switches"),
 	    print_number(o, "links"), print_number(o, "lags"));
-	put(cli, "routes", "%s, %" PRIu64 " lanes; %s", print_text(o, "engine"),
-	    print_number(o, "lanes"), print_text(o, "why_this_engine"));
+	put(cli, "routes", "%s, %" PRIu64 " lanes%s%s", print_text(o, "engine"),
+	    print_number(o, "lanes"),
+	    *print_text(o, "why_this_engine") ? "; " : "",
+	    print_text(o, "why_this_engine"));
 	put(cli, "passes",
 	    "%" PRIu64 ": the first took %s, the last %s and %" PRIu64 " SMPs",
 	    print_number(o, "passes"),
@@ -169,7 +171,8 @@ int cmd_subnet_explain(struct cli *cli)
 	if (status)
 		return status;
 	hops = print_member(reply, "hops");
-	reached = json_object_get_boolean(print_member(reply, "reached"));
+	reached = !print_member(reply, "reached") ||
+	          json_object_get_boolean(print_member(reply, "reached"));
 	if (cli->json)
 		cli_print_json(cli, reply);
 	for (size_t i = 0; !cli->json && i < print_length(hops); i++)
@@ -222,7 +225,8 @@ int cmd_subnet_plan(struct cli *cli)
 	    print_number(o, "switches"));
 	put(cli, "hosts", "%" PRIu64 " to tell of their virtual LID",
 	    print_number(o, "lags"));
-	put(cli, "routes", "%s; %s", print_text(o, "engine"),
+	put(cli, "routes", "%s%s%s", print_text(o, "engine"),
+	    *print_text(o, "why_this_engine") ? "; " : "",
 	    print_text(o, "why_this_engine"));
 	fputs("nothing was sent\n", cli->out);
 	return request_done(o);

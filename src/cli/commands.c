@@ -327,7 +327,7 @@ static const struct cli_cmd table[] = {
 	{ .path = "subnet topology",
 	  .args = "--svg | --dot | --json",
 	  .brief = "draw the fabric",
-	  .example = "subnet topology --svg >fabric.svg",
+	  .example = "subnet topology --svg",
 	  .options = { { "svg", NULL, "a picture" },
 	               { "dot", NULL, "for graphviz" } },
 	  .run = cmd_subnet_topology },

@@ -68,7 +68,7 @@ extern const struct rpc_syntax methods_link_syntax;   /* "tls:192.0.2.1:7000" */
 extern const struct rpc_syntax methods_allow_syntax;  /* "alpha:ro" */
 extern const char *const methods_rights[];            /* "ro", "wo", "rw" */
 extern const struct rpc_syntax methods_guid_syntax;   /* "0x2c903" */
-extern const char *const methods_engines[]; /* enum route_engine's */
+extern const char *const methods_engines[];           /* enum route_engine's */
 
 /* Cut "NODE:RIGHTS" in two; *rights is an index of methods_rights.
  * @return 0; -EINVAL, the outputs untouched. */

@@ -378,6 +378,8 @@ static int parse_body(struct json_object *body, intmax_t version,
 	    (version > 1 && (!json_object_is_type(peers, json_type_array) ||
 	                     !json_object_is_type(windows, json_type_array))))
 		return state_damaged(e, "a part is missing");
+	if ((version < 2 && (peers || windows)) || (version < 3 && subnet))
+		return state_damaged(e, "a part is newer than the whole");
 	err = parse_drives(drives, s, e);
 	if (!err)
 		err = parse_exports(exports, s, e);

@@ -10,7 +10,7 @@
  *     sma*.c, pma.c   agents; trap.c: what an SMA says by itself
  *     ibnet_data.c    packets in flight; ibnet_flow.c: the hosts' end
  *
- * Memory: about 600 bytes a port, and a byte for each LID in each switch.
+ * Memory: about 420 bytes a port, and a byte for each LID in each switch.
  * Tables that are seldom used exist only once somebody has set them.
  */
 #ifndef SWITCH_IBNET_PRIV_H

@@ -3,6 +3,7 @@
 #
 # Sourced after lib.sh and one of fabric-lib.sh and ib-lib.sh: daemons whose
 # subnet managers sit on ports of a simulated fabric.
+: "${work:?is set by lib.sh}"
 preload=$(sed -n 's/^sim_so=//p' "$(command -v ibsim-run)")
 [ -f "$preload" ] || { echo "no $preload"; exit 77; }
 
@@ -17,6 +18,7 @@ manager() {
 	(cd "$work" && SIM_HOST=$port LD_PRELOAD=$preload exec causewayd \
 		--state "$work/$name" --ready-fd 3 "$@") \
 		3>"$work/$name.ready" >>"$work/$name.log" 2>&1 &
+	# shellcheck disable=SC2034 # for the script that kills one
 	manager_pid[$name]=$!
 	others+=($!)
 	wait_for 15 test -s "$work/$name.ready" || fail "$name is not ready"

@@ -64,11 +64,14 @@ static void *run_server(void *arg)
 		{ .methods = methods_slow,
 		  .n_methods = methods_slow_count,
 		  .fallback = serve },
+		{ .methods = methods_subnet,
+		  .n_methods = methods_subnet_count,
+		  .fallback = serve },
 	};
 
 	(void)arg;
 	if (reactor_create(&opts, &reactor, NULL) ||
-	    rpc_server_create(reactor, services, 2, &server, NULL) ||
+	    rpc_server_create(reactor, services, 3, &server, NULL) ||
 	    rpc_server_listen(server, path, NULL))
 		abort();
 	sem_post(&ready);
@@ -147,6 +150,25 @@ static const struct {
 	  "{\"pool\":\"tank\",\"drives\":[\"d\"]}" },
 	{ "pool list", "pool.list", "" },
 	{ "pool show tank", "pool.show", "{\"pool\":\"tank\"}" },
+	{ "subnet down", "subnet.down", "" },
+	{ "subnet status", "subnet.status", "" },
+	{ "subnet nodes", "subnet.nodes", "{}" },
+	{ "subnet links", "subnet.links", "{}" },
+	{ "subnet routes L0001", "subnet.routes", "{\"switch\":\"L0001\"}" },
+	{ "subnet explain a b", "subnet.explain", "{\"from\":\"a\",\"to\":\"b\"}" },
+	{ "subnet diff", "subnet.diff", "{}" },
+	{ "subnet events --after 7", "subnet.events", "{\"after\":7}" },
+	{ "subnet sweep", "subnet.sweep", "" },
+	{ "subnet reload", "subnet.reload", "" },
+	{ "subnet topology --dot", "subnet.links", "{}" },
+	{ "subnet lag list", "lag.list", "{}" },
+	{ "subnet lag create alpha", "lag.create", "{\"host\":\"alpha\"}" },
+	{ "subnet lag delete alpha", "lag.delete", "{\"host\":\"alpha\"}" },
+	{ "subnet lag show alpha", "lag.show", "{\"host\":\"alpha\"}" },
+	{ "subnet plan --without L0001[17]", "subnet.plan",
+	  "{\"without\":\"L0001\",\"port\":17}" },
+	{ "subnet up --device mlx5_0 --priority 5 --no-lag", "subnet.up",
+	  "{\"device\":\"mlx5_0\",\"priority\":5,\"no_lag\":true}" },
 	{ "volume create tank/v --size 10G", "volume.create",
 	  "{\"volume\":\"tank/v\",\"size\":10737418240}" },
 	{ "volume create --size=4096 --raid raid1 tank/v", "volume.create",
@@ -258,6 +280,11 @@ static const struct {
 	{ "volum create a/b", "did you mean 'volume create'?" },
 	{ "frobnicate", "'causeway help' lists the commands" },
 	{ "volume", "volume create" },
+	{ "subnet lag", "subnet lag show" },
+	{ "subnet lag shwo a", "did you mean 'subnet lag show'?" },
+	{ "subnet lag show", "words are missing" },
+	{ "subnet topology", "one of --svg, --dot and --json" },
+	{ "subnet plan --without L0001", "'L0001' is no port" },
 	{ "volume create a/b --sise 1G", "did you mean '--size'?" },
 	{ "volume create a/b --size", "--size needs a value" },
 	{ "volume create a/b --size 1G --size 2G", "--size is given twice" },

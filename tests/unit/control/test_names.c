@@ -107,6 +107,8 @@ static void the_tables_are_well_formed(void **state)
 		check_method(&methods_fast[i]);
 	for (size_t i = 0; i < methods_slow_count; i++)
 		check_method(&methods_slow[i]);
+	for (size_t i = 0; i < methods_subnet_count; i++)
+		check_method(&methods_subnet[i]);
 	assert_null(methods_find("pool.frobnicate"));
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,8 @@ static void fill_fabric(struct state *s)
 	w = state_add_window(&s->windows, "disk", NULL);
 	w->size = 4096;
 	strcpy(w->file, "/srv/a \"b\"");
+	s->subnet = json_tokener_parse("{\"device\":\"mlx5_0\",\"priority\":5,"
+	                               "\"lag_off\":[\"0x2c903\"]}");
 }
 
 static void assert_same(const struct state *a, const struct state *b)
@@ -89,6 +92,7 @@ static void what_was_written_is_read(void **state)
 	(void)state;
 	fill(&a, 3);
 	state_find_drive(&a, "d1")->failed = true;
+	fill_fabric(&a);
 	text = state_format(&a);
 	state_init(&b);
 	assert_int_equal(state_parse(text, strlen(text), &b, NULL), 0);
@@ -100,6 +104,8 @@ static void what_was_written_is_read(void **state)
 	                    "file:/srv/a \"b\"/2");
 	assert_true(state_find_drive(&b, "d1")->failed);
 	assert_false(state_find_drive(&b, "d0")->failed);
+	assert_int_equal(rpc_int(b.subnet, "priority"), 5);
+	assert_string_equal(rpc_strings_at(b.subnet, "lag_off", 0), "0x2c903");
 	assert_string_equal(state_find_export(&b, "nbd2")->address,
 	                    "tcp:[::1]:10809");
 	state_fini(&a);
@@ -219,8 +225,8 @@ static const struct {
 	{ "", -EBADMSG, "damaged" },
 	{ "[]", -EBADMSG, "no state file" },
 	{ "{}", -EBADMSG, "no state file" },
-	{ "{\"format\":\"causeway-state\",\"version\":3}", -EPROTONOSUPPORT,
-	  "version 3 and this program knows 2" },
+	{ "{\"format\":\"causeway-state\",\"version\":4}", -EPROTONOSUPPORT,
+	  "version 4 and this program knows 3" },
 	{ "{\"format\":\"causeway-state\",\"version\":0,\"state\":{}}",
 	  -EBADMSG, "a part is missing" },
 	{ "{\"format\":\"causeway-state\",\"version\":1}", -EBADMSG,

@@ -61,7 +61,8 @@ static void answered(struct transfer_query *q, int err, const struct mad *head,
 		return;
 	x->status = mad_status(head);
 	x->length = length < sizeof(x->data) ? length : sizeof(x->data);
-	memcpy(x->data, data, x->length);
+	if (x->length > 0)
+		memcpy(x->data, data, x->length);
 }
 
 static void open_client(const char *where)

@@ -10,6 +10,7 @@
 #include "mad/lag.h"
 #include "mad/smp.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -376,6 +377,47 @@ static void lost_mads_do_not_matter(void **state)
 	sm_rig_fini(&r);
 }
 
+/* shows L14: an operator takes a virtual LID away, and gives it back; nobody
+ * else's changes. */
+static void an_operator_may_not_want_it(void **state)
+{
+	uint16_t vlid, other;
+	struct err e = { 0 };
+	uint64_t guid;
+
+	(void)state;
+	begin("clos:hosts=36,ports=2,radix=12");
+	vlid = lag_of(5).virtual_lid;
+	other = lag_of(6).virtual_lid;
+	guid = lag_of(5).sys_guid;
+	assert_true(vlid != 0 && other != 0);
+	assert_int_equal(subnet_lag_want(r.sm[0].s, guid, false, &e), 0);
+	sm_rig_run(&r, 10);
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	assert_false(subnet_lag_wanted(r.sm[0].s, guid));
+	assert_int_equal(lag_of(5).virtual_lid, 0);
+	assert_int_equal(lag_of(5).mode, LAG_OFF);
+	assert_int_equal(lag_of(6).virtual_lid, other);
+	assert_non_null(sm_rig_event(&r, 0, SUBNET_EVENT_LAG,
+	                             "H00005 is not aggregated any more"));
+	/* A full pass does not bring it back. */
+	subnet_sweep(r.sm[0].s);
+	sm_rig_run(&r, 10);
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	assert_int_equal(lag_of(5).virtual_lid, 0);
+	assert_int_equal(subnet_lag_want(r.sm[0].s, guid, true, &e), 0);
+	sm_rig_run(&r, 10);
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	assert_int_equal(lag_of(5).virtual_lid, vlid);
+	assert_int_equal(lag_of(5).mode, LAG_ACTIVE_ACTIVE);
+	/* There is a limit to what is remembered. */
+	for (unsigned i = 0; i < SUBNET_LAG_OFF_MAX; i++)
+		assert_int_equal(
+			subnet_lag_want(r.sm[0].s, 1000 + i, false, &e), 0);
+	assert_int_equal(subnet_lag_want(r.sm[0].s, guid, false, &e), -ENOSPC);
+	sm_rig_fini(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -388,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_looped_cable_is_named),
 		cmocka_unit_test(a_flapping_link_rests),
 		cmocka_unit_test(lost_mads_do_not_matter),
+		cmocka_unit_test(an_operator_may_not_want_it),
 	};
 
 	return cmocka_run_group_tests_name("events", tests, NULL, NULL);

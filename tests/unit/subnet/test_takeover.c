@@ -103,6 +103,38 @@ static void a_standby_takes_over(void **state)
 	end();
 }
 
+/* shows L4, L14, L17: a host keeps its virtual LID also if one of its ports
+ * was down before the new master came, and gets the port back. */
+static void a_host_with_one_port_is_known_to_a_new_master(void **state)
+{
+	struct query_lag lag;
+	uint32_t at = 0;
+	uint16_t vlid;
+
+	(void)state;
+	begin(5, 5);
+	vlid = vlid_of(0, 7);
+	ibnet_cut(ibnet_find(r.net, "H00007:1"));
+	sm_rig_run(&r, 5);
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	sm_rig_start(&r, 1, "H00009:1");
+	sm_rig_run(&r, 1000);
+	assert_int_equal(state_of(1), SUBNET_STANDBY);
+	sm_rig_stop(&r, 0);
+	assert_true(sm_rig_settle(&r, 1, 5000) >= 0);
+	assert_int_equal(vlid_of(1, 7), vlid);
+	ibnet_restore(ibnet_find(r.net, "H00007:1"));
+	sm_rig_run(&r, 5);
+	assert_true(sm_rig_settle(&r, 1, 5000) >= 0);
+	assert_int_equal(vlid_of(1, 7), vlid);
+	while (query_lag(r.sm[1].s, &at, &lag))
+		if (lag.virtual_lid == vlid)
+			break;
+	assert_int_equal(lag.n_members, 2);
+	ibnet_flow_clear(r.net);
+	sm_rig_fini(&r);
+}
+
 /* The master hands over to a better one that appears. */
 static void a_better_one_is_handed_over_to(void **state)
 {
@@ -167,6 +199,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_standby_takes_over),
+		cmocka_unit_test(a_host_with_one_port_is_known_to_a_new_master),
 		cmocka_unit_test(a_better_one_is_handed_over_to),
 		cmocka_unit_test(two_masters_become_one),
 		cmocka_unit_test(a_rogue_manager_is_refused),
