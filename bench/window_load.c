@@ -88,7 +88,7 @@ void load_done(unsigned slot)
 		began = now;
 		cpu_began = cpu_ns();
 	}
-	over = now >= end;
+	over = now >= end && n_samples > 0;
 	if (!over)
 		post(slot);
 }

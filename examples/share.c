@@ -6,13 +6,7 @@
  *     share lend NODE IDENTITY  prints the line to give it, then waits for the
  *                               borrower to count its visit
  *
- * In two terminals, on two nodes that know each other or on one:
- *
- *     $ share use
- *     there 6b1f...                       $ share lend there 6b1f...
- *     cw1:here/90ce...  <- paste this     cw1:here/90ce...
- *     it says: memory of here
- *                                         visitor 1 wrote: hello from there
+ * examples/README.md shows what it looks like.
  */
 #include <causeway/causeway.h>
 

@@ -7,6 +7,7 @@
  * Input: packets, each as a byte of choices, a type, and 30 bytes that are
  * spread over the request; what it leaves out is what a request needs.
  */
+#include "bridge/bridge_decode.h"
 #include "bridge_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -17,12 +17,6 @@ static struct reactor *reactor;
 static struct window_host *host;
 static struct fabric_key good; /* of node "peer" */
 
-static void keep(void *ctx, const struct window_key_info *k)
-{
-	(void)ctx;
-	(void)k;
-}
-
 static void prepare(void)
 {
 	const struct reactor_opts opts = { .name = "fuzz" };
@@ -36,7 +30,6 @@ static void prepare(void)
 	    window_create(host, "w", 4096, NULL, NULL) ||
 	    window_allow(host, "w", "peer", FABRIC_RIGHT_READ, NULL, NULL))
 		abort();
-	window_each_key(host, keep, NULL);
 	good = list_entry(host_named(host, "w")->owner.grants.next,
 	                  struct grant, owner_link)
 	               ->key;

@@ -27,6 +27,7 @@ int main(void)
 
 	add_methods(methods, methods_fast, methods_fast_count);
 	add_methods(methods, methods_slow, methods_slow_count);
+	add_methods(methods, methods_subnet, methods_subnet_count);
 	for (size_t i = 0; i < config_sections_count; i++)
 		json_object_object_add(
 			sections, config_sections[i].section,

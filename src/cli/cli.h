@@ -20,7 +20,7 @@
 struct cli;
 struct json_object;
 
-#define CLI_OPTIONS_MAX 5 /* of one command */
+#define CLI_OPTIONS_MAX 9 /* of one command */
 #define CLI_SOCKET "/run/causeway/control.sock"
 #define CLI_TIMEOUT_MS 60000u
 
@@ -111,6 +111,23 @@ int cmd_window_remove(struct cli *cli);
 int cmd_window_cat(struct cli *cli);
 int cmd_window_put(struct cli *cli);
 int cmd_window_cp(struct cli *cli);
+int cmd_subnet_up(struct cli *cli);
+int cmd_subnet_down(struct cli *cli);
+int cmd_subnet_status(struct cli *cli);
+int cmd_subnet_nodes(struct cli *cli);
+int cmd_subnet_links(struct cli *cli);
+int cmd_subnet_routes(struct cli *cli);
+int cmd_subnet_explain(struct cli *cli);
+int cmd_subnet_diff(struct cli *cli);
+int cmd_subnet_plan(struct cli *cli);
+int cmd_subnet_events(struct cli *cli);
+int cmd_subnet_sweep(struct cli *cli);
+int cmd_subnet_reload(struct cli *cli);
+int cmd_subnet_topology(struct cli *cli);
+int cmd_subnet_lag_list(struct cli *cli);
+int cmd_subnet_lag_show(struct cli *cli);
+int cmd_subnet_lag_create(struct cli *cli);
+int cmd_subnet_lag_delete(struct cli *cli);
 int cmd_drive_add(struct cli *cli);
 int cmd_drive_list(struct cli *cli);
 int cmd_drive_remove(struct cli *cli);

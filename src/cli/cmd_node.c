@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/cli.h"
 
+#include "base/base.h"
 #include "cli/print.h"
 #include "cli/request.h"
 #include "cli/tables.h"
@@ -54,6 +55,30 @@ int cmd_node_list(struct cli *cli)
 	return request_done(reply);
 }
 
+static void show_latencies(FILE *f, struct json_object *latency)
+{
+	static const char *const classes[] = { "control", "latency", "bulk" };
+	struct print_table t;
+	char text[24];
+
+	print_table_init(&t, 4, 0xe);
+	print_cell(&t, "CLASS");
+	print_cell(&t, "OPS");
+	print_cell(&t, "P50");
+	print_cell(&t, "P99");
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		struct json_object *o = print_member(latency, classes[i]);
+
+		print_cell(&t, classes[i]);
+		snprintf(text, sizeof(text), "%ju",
+		         (uintmax_t)print_number(o, "count"));
+		print_cell(&t, text);
+		print_cell(&t, print_time(print_number(o, "p50_ns"), text));
+		print_cell(&t, print_time(print_number(o, "p99_ns"), text));
+	}
+	print_table(&t, f);
+}
+
 int cmd_node_show(struct cli *cli)
 {
 	struct json_object *reply, *list;
@@ -68,6 +93,8 @@ int cmd_node_show(struct cli *cli)
 	json_object_put(list);
 	fputs("\n", cli->out);
 	tables_links(cli->out, print_member(reply, "links"), "no links");
+	fputs("\n", cli->out);
+	show_latencies(cli->out, print_member(reply, "latency"));
 	return request_done(reply);
 }
 

@@ -57,6 +57,15 @@ static void look_at_processes(struct findings *f, struct json_object *list)
 
 		if (is(state, "running"))
 			continue;
+		if (is(print_text(o, "role"), "sm")) {
+			find(f, WARNING,
+			     "it is started again by itself; 'causeway subnet "
+			     "down' ends that",
+			     "the subnet manager is %s: packets go on, changes "
+			     "of the fabric wait. %s",
+			     state, print_text(o, "why"));
+			continue;
+		}
 		find(f, DEGRADED,
 		     "it is restarted by itself; if this stays so, look at the "
 		     "daemon's messages on its standard error",

@@ -43,7 +43,7 @@ void cli_help_list(FILE *f, const char *noun)
 		const struct cli_cmd *cmd = &cli_commands[i];
 
 		if (!noun || begins(cmd->path, noun))
-			fprintf(f, "  %-14s %s\n", cmd->path, cmd->brief);
+			fprintf(f, "  %-17s %s\n", cmd->path, cmd->brief);
 	}
 	fputs("\n'causeway help COMMAND' says more.\nexample: causeway ", f);
 	for (size_t i = 0; i < cli_commands_count; i++)

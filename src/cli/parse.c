@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define NAMES_MAX 64
+#define NAMES_MAX 128
 
 const struct cli_option parse_common[] = {
 	{ "json", NULL, "print one JSON document" },
@@ -62,34 +62,48 @@ static int unknown_command(struct cli *cli, const char *path)
 	                 path);
 }
 
+#define PATH_WORDS 3
+
+/* The first `n` words, or as many as there are. */
+static void join_words(const struct cli *cli, unsigned n, char path[64])
+{
+	size_t used = 0;
+
+	path[0] = '\0';
+	for (unsigned i = 0; i < n && i < cli->n_words && used < 64; i++)
+		used += (size_t)snprintf(path + used, 64 - used, "%s%s",
+		                         i ? " " : "", cli->words[i]);
+}
+
 /* The words so far name a command, or else the noun of some. */
 static int choose_command(struct cli *cli)
 {
 	const char *first = cli->n_words ? cli->words[0] : NULL;
-	const char *second = cli->n_words > 1 ? cli->words[1] : NULL;
 	char path[64];
-	unsigned used = 1;
+	unsigned used;
 
 	if (!first) {
 		cli_help_list(cli->help ? cli->out : cli->err, NULL);
 		return cli->help ? RPC_OK : RPC_USAGE;
 	}
-	cli->cmd = find_command(first);
-	if (!cli->cmd && is_noun(first) && !second) {
-		cli_help_list(cli->help ? cli->out : cli->err, first);
-		return cli->help ? RPC_OK : RPC_USAGE;
-	}
-	if (!cli->cmd) {
-		snprintf(path, sizeof(path), "%s%s%s", first, second ? " " : "",
-		         second ? second : "");
+	for (used = 1; used <= PATH_WORDS && used <= cli->n_words; used++) {
+		join_words(cli, used, path);
 		cli->cmd = find_command(path);
-		used = 2;
+		if (cli->cmd)
+			break;
+		if (used == cli->n_words && is_noun(path)) {
+			cli_help_list(cli->help ? cli->out : cli->err, path);
+			return cli->help ? RPC_OK : RPC_USAGE;
+		}
 	}
 	if (!cli->cmd) {
 		/* "statsu now": the second word may be an argument. */
 		const char *names[NAMES_MAX];
 		size_t n = 0;
 
+		join_words(cli, 2, path);
+		if (is_noun(path))
+			join_words(cli, 3, path);
 		for (size_t i = 0; i < cli_commands_count; i++)
 			if (!strchr(cli_commands[i].path, ' '))
 				names[n++] = cli_commands[i].path;
@@ -211,10 +225,11 @@ static bool is_option(const char *word)
 
 /*
  * Whatever stands before the end of the command's name: common options and
- * one or two words.  @return where the rest begins, or minus an exit status.
+ * up to three words.  @return where the rest begins, or minus an exit status.
  */
 static int take_head(struct cli *cli, int argc, char **argv, int *rest)
 {
+	char path[64];
 	int i, status;
 
 	for (i = 1; i < argc; i++) {
@@ -231,7 +246,9 @@ static int take_head(struct cli *cli, int argc, char **argv, int *rest)
 				return status;
 		} else {
 			cli->words[cli->n_words++] = argv[i];
-			if (cli->n_words == 2 || find_command(argv[i])) {
+			join_words(cli, PATH_WORDS, path);
+			if (find_command(path) ||
+			    (cli->n_words > 1 && !is_noun(path))) {
 				i++;
 				break;
 			}

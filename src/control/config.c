@@ -15,6 +15,7 @@ const struct config_section config_sections[] = {
 	{ "peers", "node.add" },        { "windows", "window.create" },
 	{ "drives", "drive.add" },      { "pools", "pool.create" },
 	{ "volumes", "volume.create" }, { "exports", "export.create" },
+	{ "subnet", "subnet.up" },
 };
 const size_t config_sections_count = ARRAY_LEN(config_sections);
 
@@ -69,6 +70,10 @@ const struct rpc_param config_rows[] = {
 	{ .name = "pools", .type = RPC_OBJECTS, .doc = "pools to create" },
 	{ .name = "volumes", .type = RPC_OBJECTS, .doc = "volumes to create" },
 	{ .name = "exports", .type = RPC_OBJECTS, .doc = "exports to create" },
+	{ .name = "subnet",
+	  .type = RPC_OBJECTS,
+	  .max = 1,
+	  .doc = "a subnet manager to start" },
 };
 const size_t config_rows_count = ARRAY_LEN(config_rows);
 

@@ -20,6 +20,8 @@
  *       - { volume: tank/vm1, size: 100G, raid: raid5 }
  *     exports:
  *       - { type: nbd, volume: tank/vm1, unix: /run/vm1.sock }
+ *     subnet:                # one entry at most
+ *       - { device: mlx5_0, priority: 5 }
  *
  * Each section is one method of control/methods.h, each entry the parameters
  * of one call; a size may be written 10G.  A peer that has the name of this

@@ -223,6 +223,30 @@ static int compare_export(const struct config_call *call,
 	return 0;
 }
 
+/* `lag_off` is not compared: lag.create and lag.delete change it. */
+static int compare_subnet(const struct config_call *call,
+                          struct json_object *status, struct err *e)
+{
+	struct json_object *there = NULL, *asked = NULL;
+
+	if (!json_object_object_get_ex(status, "subnet", &there) ||
+	    !json_object_object_get_ex(there, "asked", &asked))
+		return 1;
+	for (size_t i = 0; i < call->method->n_params; i++) {
+		const char *name = call->method->params[i].name;
+		struct json_object *a = NULL, *b = NULL;
+
+		json_object_object_get_ex(asked, name, &a);
+		json_object_object_get_ex(call->params, name, &b);
+		if (strcmp(name, "lag_off") != 0 && !json_object_equal(a, b))
+			return differs(call, e, "a subnet manager",
+			               a ? json_object_get_string(a)
+			                 : "the default",
+			               b ? json_object_get_string(b) : name);
+	}
+	return 0;
+}
+
 int config_compare(const struct config_call *call, struct json_object *status,
                    struct err *e)
 {
@@ -237,6 +261,7 @@ int config_compare(const struct config_call *call, struct json_object *status,
 		{ "pool.create", compare_pool },
 		{ "volume.create", compare_volume },
 		{ "export.create", compare_export },
+		{ "subnet.up", compare_subnet },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -209,6 +209,7 @@ static int make_rpc(void *ctx)
 {
 	struct daemon *n = ctx;
 	const struct rpc_service services[] = {
+		daemon_subnet_service(n),
 		{ .methods = methods_fast,
 		  .n_methods = methods_fast_count,
 		  .bindings = bindings,
@@ -306,6 +307,7 @@ int daemon_create(const struct daemon_opts *opts, struct daemon **out,
 	list_init(&n->fabric.peers);
 	list_init(&n->fabric.windows);
 	daemon_slow_init(n);
+	daemon_subnet_init(n);
 	err = steps_run(steps, ARRAY_LEN(steps), n, &failed);
 	if (err) {
 		err_set(e, err, "%s",
@@ -321,8 +323,10 @@ int daemon_create(const struct daemon_opts *opts, struct daemon **out,
 
 void daemon_drives_opened(struct daemon *n)
 {
-	if (!n->stopping)
-		daemon_slow_start(n);
+	if (n->stopping)
+		return;
+	daemon_slow_start(n);
+	daemon_subnet_start(n);
 }
 
 void daemon_ready(struct daemon *n)
@@ -361,13 +365,18 @@ int daemon_run(struct daemon *n, struct err *e)
 
 static void end_if_idle(struct daemon *n)
 {
-	if (n->ended && n->n_openings == 0)
+	if (n->ended && n->n_openings == 0 && daemon_subnet_is_off(n))
 		reactor_stop(n->reactor);
 }
 
 void daemon_slow_stopped(struct daemon *n)
 {
 	n->ended = true;
+	end_if_idle(n);
+}
+
+void daemon_subnet_ended(struct daemon *n)
+{
 	end_if_idle(n);
 }
 
@@ -400,6 +409,7 @@ void daemon_stop(struct daemon *n)
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
 	apply_cancel(n->apply);
 	n->apply = NULL;
+	daemon_subnet_stop(n);
 	daemon_exports_leave(n);
 	nbd_server_stop(n->nbd, STOP_DEADLINE_MS, exports_stopped, n);
 }

@@ -246,6 +246,22 @@ static void put_peers(struct daemon *n, FILE *f)
 		                      SESSION_UP);
 }
 
+static void put_latencies(struct daemon *n, FILE *f)
+{
+	static const char name[] = "causeway_peer_operation_seconds";
+	struct fabric_peer *p = NULL;
+
+	metrics_family(f, name, METRICS_HISTOGRAM, "seconds",
+	               "Operations on a peer's memory, from submit to answer");
+	while ((p = node_peer_next(n->fabric.node, p)))
+		for (unsigned c = 0; c < FABRIC_CLASSES; c++)
+			metrics_histogram(
+				f, name,
+				LABELS("peer", node_peer_name(p), "class",
+			               fabric_class_name(c)),
+				session_latency(node_peer_session(p), c));
+}
+
 static void put_links(struct daemon *n, FILE *f)
 {
 	struct session_link_info links[SESSION_LINKS];
@@ -320,6 +336,7 @@ static void put_fabric(struct daemon *n, void *arg)
 	if (n->fabric.node) {
 		put_peers(n, arg);
 		put_links(n, arg);
+		put_latencies(n, arg);
 	}
 	put_refused(n, arg);
 	for (size_t i = 0; i < ARRAY_LEN(key_counters); i++) {
@@ -327,6 +344,53 @@ static void put_fabric(struct daemon *n, void *arg)
 		p.total = total;
 		begin(arg, p.counter, total);
 		window_each_key(n->fabric.host, put_key, &p);
+	}
+}
+
+/* -- the subnet manager, as it was up to a second ago ---------------------- */
+
+static void put_subnet(const struct page *p)
+{
+	static const struct {
+		const char *name, *key, *help;
+		bool counter;
+	} rows[] = {
+		{ "causeway_subnet_nodes", "nodes", "Nodes of the fabric", 0 },
+		{ "causeway_subnet_links", "links", "Links that work", 0 },
+		{ "causeway_subnet_lags", "lags", "Hosts with a virtual LID",
+		  0 },
+		{ "causeway_subnet_not_sent", "not_sent",
+		  "Blocks of tables that switches lack", 0 },
+		{ "causeway_subnet_passes", "passes", "Passes that ended", 1 },
+		{ "causeway_subnet_smps", "smps_sent",
+		  "Management datagrams sent", 1 },
+		{ "causeway_subnet_smps_retried", "smps_retried",
+		  "Of these, again", 1 },
+		{ "causeway_subnet_smps_lost", "smps_lost",
+		  "Questions without an answer", 1 },
+		{ "causeway_subnet_traps", "traps", "Traps taken", 1 },
+		{ "causeway_subnet_sa_queries", "sa_queries",
+		  "Queries for records", 1 },
+		{ "causeway_subnet_sa_refused", "sa_refused",
+		  "Of these, refused", 1 },
+	};
+	struct json_object *s = p->node->subnet.status;
+	char name[80];
+
+	if (!s)
+		return;
+	metrics_family(p->f, "causeway_subnet_master", METRICS_GAUGE, NULL,
+	               "Whether our subnet manager is master");
+	metrics_value(p->f, "causeway_subnet_master", NULL,
+	              !strcmp(rpc_string(s, "state"), "master"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		metrics_family(p->f, rows[i].name,
+		               rows[i].counter ? METRICS_COUNTER
+		                               : METRICS_GAUGE,
+		               NULL, rows[i].help);
+		snprintf(name, sizeof(name), "%s%s", rows[i].name,
+		         rows[i].counter ? "_total" : "");
+		metrics_value(p->f, name, NULL, rpc_size(s, rows[i].key));
 	}
 }
 
@@ -345,6 +409,7 @@ static void render(void *ctx, FILE *f)
 	put_pools(&p);
 	put_volumes(&p);
 	put_stacks(&p);
+	put_subnet(&p);
 	daemon_on_fabric(n, put_fabric, f);
 	metrics_end(f);
 }

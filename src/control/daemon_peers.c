@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "control/describe.h"
+#include "core/histogram.h"
 #include "fabric/node.h"
 #include "fabric/verbs.h"
 
@@ -141,6 +142,22 @@ static void add_links(struct json_object *o, const struct session *s)
 		describe_string(o, "why_not_better", no_verbs);
 }
 
+static void add_latency(struct json_object *o, const struct session *s)
+{
+	struct json_object *latency = json_object_new_object();
+
+	for (unsigned c = 0; c < FABRIC_CLASSES; c++) {
+		const struct histogram *h = session_latency(s, c);
+		struct json_object *class = json_object_new_object();
+
+		describe_int(class, "count", h->count);
+		describe_int(class, "p50_ns", histogram_percentile(h, 50));
+		describe_int(class, "p99_ns", histogram_percentile(h, 99));
+		json_object_object_add(latency, fabric_class_name(c), class);
+	}
+	json_object_object_add(o, "latency", latency);
+}
+
 static void add_served(struct json_object *o, const struct fabric_peer *p)
 {
 	struct node_peer_stats s;
@@ -186,6 +203,7 @@ static struct json_object *peer_json(struct daemon *n, struct fabric_peer *p)
 	describe_int(o, "in_flight", s.in_flight);
 	describe_int(o, "waiting", s.waiting);
 	describe_int(o, "longest_gap_ns", s.longest_gap_ns);
+	add_latency(o, session);
 	add_served(o, p);
 	return o;
 }

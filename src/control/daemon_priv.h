@@ -69,6 +69,28 @@ struct daemon_slow {
 	bool served;       /* it does, and exports have been looked after */
 };
 
+enum daemon_subnet_step {
+	DAEMON_SUBNET_OFF,
+	DAEMON_SUBNET_OPENING, /* its process starts, or will again */
+	DAEMON_SUBNET_UP,
+	DAEMON_SUBNET_LEAVING,
+};
+
+struct daemon_subnet {
+	struct child child;
+	char *argv[4];
+	enum daemon_subnet_step step;
+	struct json_object *params; /* of subnet.up; NULL: there is none */
+	struct rpc_call *call;      /* of up or down, until it is done */
+	int call_fd;                /* the child's end, until it has it */
+	struct rpc_client *client;
+	struct rpc_request opening, leaving, asking;
+	bool is_asking;
+	struct json_object *status; /* as it was lately; NULL */
+	struct timer timer;
+	char why[512]; /* it could not be opened */
+};
+
 /* Its other files are daemon_fabric.c, daemon_peers.c and daemon_windows.c. */
 struct daemon_fabric {
 	uint8_t id[STATE_ID];
@@ -102,6 +124,7 @@ struct daemon {
 	struct nbd_server *nbd;
 	struct rpc_server *rpc;
 	struct daemon_slow slow;
+	struct daemon_subnet subnet;
 	struct daemon_drive drive[HANDOFF_DRIVES];
 	unsigned opening;    /* drives at start */
 	unsigned n_openings; /* of drives, at start or by a call */
@@ -233,6 +256,22 @@ void daemon_doctor(struct rpc_call *call, struct json_object *params);
 
 int daemon_metrics_open(void *n);
 void daemon_metrics_close(void *n);
+
+/* -- daemon_subnet.c --------------------------------------------------------
+ */
+
+void daemon_subnet_init(struct daemon *n);
+/* If the state says so. */
+void daemon_subnet_start(struct daemon *n);
+/* daemon_subnet_ended() follows, perhaps from inside, unless it is off. */
+void daemon_subnet_stop(struct daemon *n);
+void daemon_subnet_ended(struct daemon *n);
+bool daemon_subnet_is_off(const struct daemon *n);
+struct rpc_service daemon_subnet_service(struct daemon *n);
+/* NULL: there is none. */
+struct json_object *daemon_subnet_process(const struct daemon *n);
+/* Only if there is one. */
+struct json_object *daemon_subnet_json(const struct daemon *n);
 
 /* -- daemon_status.c --------------------------------------------------------
  */

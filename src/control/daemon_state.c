@@ -78,6 +78,7 @@ static int load_state(struct daemon *n, struct err *e)
 		n->fabric.boot = s.boot;
 		list_splice(&n->fabric.peers, &s.peers);
 		list_splice(&n->fabric.windows, &s.windows);
+		n->subnet.params = json_object_get(s.subnet);
 	}
 	state_fini(&s);
 	return err;
@@ -123,6 +124,7 @@ int daemon_save(struct daemon *n, struct err *e)
 	/* Lent for as long as it is written. */
 	list_splice(&s.peers, &n->fabric.peers);
 	list_splice(&s.windows, &n->fabric.windows);
+	s.subnet = json_object_get(n->subnet.params);
 	if (!err)
 		err = state_save(n->opts->state_dir, &s, e);
 	list_splice(&n->fabric.peers, &s.peers);
@@ -181,6 +183,8 @@ void daemon_unload(void *ctx)
 	LIST_FOREACH (link, &n->fabric.windows)
 		state_remove_window(
 			list_entry(link, struct state_window, link));
+	json_object_put(n->subnet.params);
+	n->subnet.params = NULL;
 	if (n->has_config)
 		config_fini(&n->config);
 	n->has_config = false;

@@ -39,6 +39,8 @@ static struct json_object *processes(struct daemon *n, bool answers)
 	slow = process("slow", n->slow.child.pid, state);
 	describe_int(slow, "starts", n->slow.child.starts);
 	json_object_array_add(out, slow);
+	if (n->subnet.params)
+		json_object_array_add(out, daemon_subnet_process(n));
 	return out;
 }
 
@@ -93,6 +95,8 @@ static void reply(struct daemon *n, struct rpc_call *call,
 	json_object_object_add(o, "peers", daemon_peers_json(n));
 	json_object_object_add(o, "windows", daemon_windows_json(n));
 	json_object_object_add(o, "stacks", stacks(n));
+	if (n->subnet.params)
+		json_object_object_add(o, "subnet", daemon_subnet_json(n));
 	rpc_reply(call, o);
 }
 

@@ -253,5 +253,8 @@ const struct rpc_method *methods_find(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(methods_slow); i++)
 		if (strcmp(methods_slow[i].name, name) == 0)
 			return &methods_slow[i];
+	for (size_t i = 0; i < methods_subnet_count; i++)
+		if (strcmp(methods_subnet[i].name, name) == 0)
+			return &methods_subnet[i];
 	return NULL;
 }

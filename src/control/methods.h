@@ -4,7 +4,8 @@
  *
  * The fast side (the daemon's first process) serves methods_fast itself and
  * forwards methods_slow to the slow stack's process, which binds handlers to
- * them.  What each returns is described in docs/control.md.
+ * them; of methods_subnet it forwards all but two to the subnet manager's.
+ * What each returns is described in docs/control.md.
  *
  *     const struct rpc_service fast[] = {
  *         { methods_fast, methods_fast_count, bindings, n, NULL, node },
@@ -41,12 +42,20 @@
 /* The longest lease: ten years. */
 #define METHODS_LEASE_MAX INT64_C(315360000)
 
+/* Bytes of what names an end of a path; of a file's name; of lists. */
+#define METHODS_END_MAX 64
+#define METHODS_FILE_MAX 1023
+#define METHODS_MANAGERS_MAX 32
+#define METHODS_LAG_OFF_MAX 256
+
 extern const struct rpc_method methods_fast[];
 extern const size_t methods_fast_count;
 extern const struct rpc_method methods_slow[];
 extern const size_t methods_slow_count;
+extern const struct rpc_method methods_subnet[];
+extern const size_t methods_subnet_count;
 
-/* Look a method up in both tables; NULL: there is none. */
+/* Look a method up in all tables; NULL: there is none. */
 const struct rpc_method *methods_find(const char *name);
 
 /* -- names ---------------------------------------------------------------- */
@@ -58,6 +67,8 @@ extern const struct rpc_syntax methods_path_syntax;   /* absolute, for unix */
 extern const struct rpc_syntax methods_link_syntax;   /* "tls:192.0.2.1:7000" */
 extern const struct rpc_syntax methods_allow_syntax;  /* "alpha:ro" */
 extern const char *const methods_rights[];            /* "ro", "wo", "rw" */
+extern const struct rpc_syntax methods_guid_syntax;   /* "0x2c903" */
+extern const char *const methods_engines[]; /* enum route_engine's */
 
 /* Cut "NODE:RIGHTS" in two; *rights is an index of methods_rights.
  * @return 0; -EINVAL, the outputs untouched. */

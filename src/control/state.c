@@ -39,6 +39,8 @@ void state_fini(struct state *s)
 	LIST_FOREACH (node, &s->windows)
 		state_remove_window(
 			list_entry(node, struct state_window, link));
+	json_object_put(s->subnet);
+	s->subnet = NULL;
 }
 
 static void copy(char *to, size_t size, const char *from)
@@ -216,6 +218,9 @@ char *state_format(const struct state *s)
 	json_object_object_add(body, "peers", state_peers_json(&s->peers));
 	json_object_object_add(body, "windows",
 	                       state_windows_json(&s->windows));
+	if (s->subnet)
+		json_object_object_add(body, "subnet",
+		                       json_object_get(s->subnet));
 	state_put_text(file, "format", FORMAT);
 	json_object_object_add(file, "version",
 	                       json_object_new_int(STATE_VERSION));
@@ -339,17 +344,30 @@ static int parse_exports(struct json_object *list, struct state *s,
 	return 0;
 }
 
+static int parse_subnet(struct json_object *subnet, struct state *s,
+                        struct err *e)
+{
+	const struct rpc_method *up = methods_find("subnet.up");
+	struct err why = { 0 };
+
+	if (rpc_check(up->params, up->n_params, subnet, NULL, &why))
+		return state_damaged(e, why.text);
+	s->subnet = json_object_get(subnet);
+	return 0;
+}
+
 static int parse_body(struct json_object *body, intmax_t version,
                       struct state *s, struct err *e)
 {
 	struct json_object *drives = NULL, *exports = NULL;
-	struct json_object *peers = NULL, *windows = NULL;
+	struct json_object *peers = NULL, *windows = NULL, *subnet = NULL;
 	const char *node = NULL;
 	int err;
 
 	if (json_object_is_type(body, json_type_object)) {
 		json_object_object_get_ex(body, "peers", &peers);
 		json_object_object_get_ex(body, "windows", &windows);
+		json_object_object_get_ex(body, "subnet", &subnet);
 		node = rpc_string(body, "node");
 		json_object_object_get_ex(body, "drives", &drives);
 		json_object_object_get_ex(body, "exports", &exports);
@@ -369,6 +387,8 @@ static int parse_body(struct json_object *body, intmax_t version,
 		err = state_parse_peers(peers, &s->peers, e);
 	if (!err && version > 1)
 		err = state_parse_windows(windows, &s->windows, e);
+	if (!err && subnet)
+		err = parse_subnet(subnet, s, e);
 	if (!err)
 		copy(s->node, sizeof(s->node), node);
 	return err;

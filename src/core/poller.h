@@ -8,6 +8,9 @@
  * wake-up (an eventfd that it watches) and says whether it is still idle;
  * false cancels the sleep.  woken() follows every prepare_sleep(), unless the
  * poller was stopped in between.
+ *
+ * A poller that asks descriptors by itself because they are busy says `hot`;
+ * while one does, the reactor asks for the others less often.
  */
 #ifndef CORE_POLLER_H
 #define CORE_POLLER_H
@@ -22,8 +25,9 @@ struct poller {
 	bool (*poll)(struct poller *p);
 	bool (*prepare_sleep)(struct poller *p); /* NULL: may always sleep */
 	void (*woken)(struct poller *p);         /* NULL: nothing to undo */
-	struct list link;                        /* reactor's */
-	bool prepared;                           /* reactor's */
+	bool hot;
+	struct list link; /* reactor's */
+	bool prepared;    /* reactor's */
 };
 
 void poller_start(struct reactor *r, struct poller *p);

@@ -179,9 +179,12 @@ static bool run_pollers(struct reactor *r)
 	struct poller *p;
 	bool any = false;
 
+	r->hot = false;
 	r->next_poller = r->pollers.next;
-	while ((p = next_poller(r)))
+	while ((p = next_poller(r))) {
+		r->hot |= p->hot;
 		any |= p->poll(p);
+	}
 	return any;
 }
 
@@ -264,7 +267,9 @@ static bool fetch_is_due(struct reactor *r, bool worked)
 {
 	if (!list_empty(&r->ready) || r->n_watches == 0)
 		return false;
-	return !worked || ++r->fds_skipped >= FDS_EVERY ||
+	if (!worked && r->sleeps_next) /* and asks then */
+		return ++r->fds_skipped >= FDS_EVERY;
+	return (!worked && !r->hot) || ++r->fds_skipped >= FDS_EVERY ||
 	       r->now_ns - r->fds_checked_ns >= FDS_EVERY_NS;
 }
 
@@ -392,6 +397,7 @@ void reactor_run(struct reactor *r)
 	r->idle_since_ns = 0;
 	r->worked = false;
 	do {
+		r->sleeps_next = r->expected_gap_ns >= r->spin_max_ns;
 		if (iterate(r, false)) {
 			if (r->idle_since_ns)
 				gap_ended(r);
@@ -417,6 +423,7 @@ bool reactor_poll(struct reactor *r)
 	bool worked;
 
 	current = r;
+	r->sleeps_next = false;
 	worked = iterate(r, true);
 	current = before;
 	return worked;

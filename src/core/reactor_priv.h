@@ -32,6 +32,7 @@ struct reactor {
 
 	struct list pollers;
 	struct list *next_poller; /* of a walk under way */
+	bool hot;                 /* one of them asks descriptors itself */
 
 	struct timer **heap; /* heap[1] is due first; heap[0] is unused */
 	unsigned n_timers;
@@ -41,6 +42,7 @@ struct reactor {
 	unsigned fds_skipped;
 	uint64_t fds_checked_ns;
 
+	bool sleeps_next; /* if the iteration finds no work */
 	uint64_t spin_max_ns;
 	uint64_t idle_since_ns; /* 0 while there is work */
 	uint64_t expected_gap_ns;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* causewayd: the daemon, and with --slow its child, the slow stack. */
+/* causewayd: the daemon, and its children: with --slow the slow stack, with
+ * --sm the subnet manager. */
 #include "control/daemon.h"
 #include "control/slow_service.h"
+#include "control/subnet_service.h"
 #include "volume/handoff_format.h"
 
 #include <fcntl.h>
@@ -49,6 +51,7 @@ static const struct option longs[] = {
 	{ "metrics", required_argument, NULL, 'm' },
 	{ "ready-fd", required_argument, NULL, 'r' },
 	{ "slow", no_argument, NULL, 'S' },
+	{ "sm", required_argument, NULL, 'M' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -147,6 +150,8 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		case 'S':
 			return run_slow();
+		case 'M':
+			return subnet_service_run(FIRST_PASSED_FD, optarg);
 		case 'v':
 			puts("causewayd " CAUSEWAY_VERSION);
 			return EXIT_SUCCESS;

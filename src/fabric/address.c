@@ -61,19 +61,28 @@ static bool parse_number(const char *text, uint32_t max, uint32_t *out)
 static bool parse_host(const char *host, bool brackets,
                        struct fabric_address *a)
 {
-	if (brackets) {
-		a->v6 = true;
-		a->any = !*host || strcmp(host, "::") == 0;
-		return a->any || inet_pton(AF_INET6, host, a->ip) == 1;
-	}
-	if (!*host || strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0) {
+	static const uint8_t zeroes[16];
+
+	if (!*host || (!brackets && strcmp(host, "*") == 0)) {
+		a->v6 = brackets;
 		a->any = true;
+		return true;
+	}
+	if (brackets) {
+		if (inet_pton(AF_INET6, host, a->ip) != 1)
+			return false;
+		a->v6 = true;
+		a->any = memcmp(a->ip, zeroes, 16) == 0;
 		return true;
 	}
 	if (strcmp(host, "localhost") == 0)
 		host = "127.0.0.1";
-	memcpy(a->ip, v4_mapped, sizeof(v4_mapped));
-	return inet_pton(AF_INET, host, a->ip + 12) == 1;
+	if (inet_pton(AF_INET, host, a->ip + 12) != 1)
+		return false;
+	a->any = memcmp(a->ip + 12, zeroes, 4) == 0;
+	if (!a->any)
+		memcpy(a->ip, v4_mapped, sizeof(v4_mapped));
+	return true;
 }
 
 /* "HOST:PORT" or "[HOST]:PORT". */

@@ -6,8 +6,6 @@
 #include "base/base.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -430,44 +428,6 @@ void auth_start(struct auth *a, enum auth_role role,
 
 /* -- for the owner -------------------------------------------------------- */
 
-static int put_address(const struct sockaddr_storage *s, uint8_t out[18])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const struct sockaddr_in *v4 = (const void *)s;
-	const struct sockaddr_in6 *v6 = (const void *)s;
-
-	switch (s->ss_family) {
-	case AF_INET:
-		memcpy(out, mapped, 12);
-		memcpy(out + 12, &v4->sin_addr, 4);
-		memcpy(out + 16, &v4->sin_port, 2);
-		return 0;
-	case AF_INET6:
-		memcpy(out, &v6->sin6_addr, 16);
-		memcpy(out + 16, &v6->sin6_port, 2);
-		return 0;
-	default:
-		return -EAFNOSUPPORT;
-	}
-}
-
-int auth_bind_addresses(const struct sockaddr_storage *dialler,
-                        const struct sockaddr_storage *acceptor,
-                        uint8_t out[AUTH_BINDING_LENGTH])
-{
-	uint8_t both[36];
-	size_t n = 0;
-	int err = put_address(dialler, both);
-
-	if (!err)
-		err = put_address(acceptor, both + 18);
-	if (err)
-		return err;
-	if (!EVP_Q_digest(NULL, "SHA256", NULL, both, sizeof(both), out, &n))
-		return -EIO;
-	return 0;
-}
-
 const char *auth_cause_text(enum auth_cause cause)
 {
 	static const char *const texts[] = {
@@ -481,11 +441,10 @@ const char *auth_cause_text(enum auth_cause cause)
 		[AUTH_CAUSE_METHOD] = "one side is --insecure and the other "
 				      "is not",
 		[AUTH_CAUSE_BINDING] = "the two sides bind the connection to "
-				       "different things: compare their "
-				       "settings for TLS and NAT",
-		[AUTH_CAUSE_PROOF] = "the proof is wrong: another cluster "
-				     "key, an address translator between the "
-				     "two, or an attack",
+				       "different things: TLS on one side "
+				       "only",
+		[AUTH_CAUSE_PROOF] =
+			"the proof is wrong: another cluster key, or an attack",
 		[AUTH_CAUSE_OURSELVES] = "the node at the other end is this "
 					 "one",
 		[AUTH_CAUSE_WRONG_NODE] = "another node than the one dialled: "

@@ -51,7 +51,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #define AUTH_BYTES_MAX (sizeof(struct auth_hello) + sizeof(struct auth_welcome))
 #define AUTH_BINDING_LENGTH 32u
@@ -148,17 +147,6 @@ void auth_abort(struct auth *a, enum auth_cause cause);
  * What the log says of a cause: what was wrong and what to do; never NULL.
  */
 const char *auth_cause_text(enum auth_cause cause);
-
-/*
- * The value of AUTH_BIND_ADDRESSES: of the dialler's and of the acceptor's
- * address and port, each as this side sees it (getsockname, getpeername).
- * An IPv4 address that is mapped into IPv6 counts as IPv4.
- *
- * @return 0; -EAFNOSUPPORT: neither IPv4 nor IPv6; -EIO.
- */
-int auth_bind_addresses(const struct sockaddr_storage *dialler,
-                        const struct sockaddr_storage *acceptor,
-                        uint8_t out[AUTH_BINDING_LENGTH]);
 
 /* The whole message that tells a stranger that there are too many. */
 void auth_encode_busy(struct auth_refused *out);

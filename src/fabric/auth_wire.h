@@ -65,8 +65,7 @@ enum auth_method {
 /* What the proofs tie the connection to; both must ask for the same. */
 enum auth_binding {
 	AUTH_BIND_NOTHING = 1,
-	AUTH_BIND_ADDRESSES = 2, /* that each side sees: no NAT between them */
-	AUTH_BIND_TLS = 3,       /* exported keying material, RFC 8446, 7.5 */
+	AUTH_BIND_TLS = 2, /* exported keying material, RFC 8446, 7.5 */
 };
 
 /*

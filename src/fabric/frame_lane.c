@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A lane that had no work for so long leaves the reactor's turns; one that had
- * some in so many of them does without epoll. */
+/* A lane that had work several times, each soon after the last, is asked in
+ * every turn of the reactor; after more of them it does without epoll.  When
+ * it had none for a while it leaves the turns. */
+#define SOON_NS (30 * NS_PER_US)
+#define HOT_STREAK 4u
+#define HOTTER_STREAK 16u
 #define COLD_NS (200 * NS_PER_US)
-#define HOT_STREAK 16u
 
 /* -- readiness ------------------------------------------------------------ */
 
@@ -28,8 +31,7 @@ static void heat(struct frame_lane *l)
 {
 	if (l->hot)
 		return;
-	l->hot = true;
-	l->streak = 0;
+	l->hot = l->poller.hot = true;
 	poller_start(l->lane.reactor, &l->poller);
 }
 
@@ -118,11 +120,16 @@ static bool turn(struct frame_lane *l)
 	}
 	if (frame_lane_stopped(l) || l->lane.state == LANE_CONNECTING)
 		return any;
-	if (any)
+	if (any) {
+		l->streak =
+			l->turn_ns - l->worked_ns < SOON_NS ? l->streak + 1 : 0;
 		l->worked_ns = l->turn_ns;
-	if (any || l->backlog)
+	}
+	if (l->streak >= HOT_STREAK || l->backlog)
 		heat(l);
-	set_wants(l, !l->out_is_full && (!l->hot || l->wants_read),
+	set_wants(l,
+	          !l->out_is_full && (!l->hot || (l->wants_read &&
+	                                          l->streak < HOTTER_STREAK)),
 	          l->out_end != l->out_start);
 	return any;
 }
@@ -157,12 +164,8 @@ static void stream_ready(struct stream *s)
 	struct frame_lane *l = s->user;
 
 	/* Asked in this turn of the reactor, and will be in the next. */
-	if (l->hot && l->turn_ns == reactor_now_ns(l->lane.reactor)) {
-		if (++l->streak > HOT_STREAK)
-			set_wants(l, false, l->wants_write);
-		return;
-	}
-	turn(l);
+	if (!l->hot || l->turn_ns != reactor_now_ns(l->lane.reactor))
+		turn(l);
 }
 
 static void run_task(struct task *t)

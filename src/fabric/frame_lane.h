@@ -17,7 +17,8 @@
  * Bounds     FRAME_LANE_IN and FRAME_LANE_OUT bytes of buffers once it is
  *            open; FRAME_CONTROL_QUEUE bytes of control frames.  A peer that
  *            does not take its answers is not read from.  A turn of the
- *            reactor moves at most FRAME_TURN bytes of a lane.
+ *            reactor moves FRAME_TURN bytes of a lane or little more, so
+ *            that bulk keeps nobody waiting for longer than that takes.
  */
 #ifndef FABRIC_FRAME_LANE_H
 #define FABRIC_FRAME_LANE_H
@@ -29,7 +30,7 @@
 #define FRAME_LANE_IN 131072u
 #define FRAME_LANE_OUT 196608u
 #define FRAME_CONTROL_QUEUE 4224u
-#define FRAME_TURN 131072u
+#define FRAME_TURN 65536u
 
 /*
  * Takes the stream over, also on failure.  `connecting`: it was dialled, up()

@@ -74,7 +74,8 @@ struct node_opts {
 /* @return 0; -EINVAL, -ENOMEM with words in *e. */
 int node_create(const struct node_opts *opts, struct node **out, struct err *e);
 
-/* Ends every operation with FABRIC_CANCELLED: done() runs inside, then.
+/* Ends every operation with FABRIC_CANCELLED: done() runs inside.  What is left
+ * is freed by a task: let the reactor run once more before it is destroyed.
  * NULL is allowed. */
 void node_destroy(struct node *n);
 

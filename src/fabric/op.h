@@ -10,7 +10,8 @@
  * Units      Offsets and lengths are bytes.  An offset counts from the
  *            beginning of what the key names, not from an address.
  * Ownership  The operation, its vector and its buffers belong to the session
- *            from submit until done() runs.
+ *            from submit until done() runs, which may submit again and
+ *            must not remove the peer or destroy the node.
  * Threads    All on the reactor of the session's node.
  * Errors     enum fabric_status; the numbers are those of the wire
  *            (docs/wire-fabric.md).  errno never crosses it:

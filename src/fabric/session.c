@@ -29,6 +29,9 @@ static void report(struct session *s, struct fabric_op *op,
 		s->stats.bytes_read += op->length;
 	else
 		s->stats.bytes_written += op->length;
+	if (status == FABRIC_OK)
+		histogram_add(&s->latency[op->class],
+		              reactor_now_ns(s->reactor) - op->submitted_ns);
 	op->done(op, status);
 }
 
@@ -239,6 +242,7 @@ void session_submit(struct session *s, struct fabric_op *op)
 		return;
 	}
 	op->number = ++s->n_submitted;
+	op->submitted_ns = reactor_now_ns(s->reactor);
 	if (s->n_outstanding++ == 0) {
 		s->answered_ns = reactor_now_ns(s->reactor);
 		session_watch_soon(s);
@@ -440,6 +444,12 @@ void session_stats(const struct session *s, struct session_stats *out)
 	*out = s->stats;
 	out->in_flight = s->n_in_flight;
 	out->waiting = s->n_outstanding - s->n_in_flight;
+}
+
+const struct histogram *session_latency(const struct session *s,
+                                        enum fabric_class class)
+{
+	return &s->latency[class];
 }
 
 const char *session_state_name(enum session_state state)

@@ -55,6 +55,7 @@
 #define SESSION_LINKS 16u
 #define SESSION_FLOWS 256u
 
+struct histogram;
 struct session;
 
 struct session_opts {
@@ -86,6 +87,11 @@ struct session_stats {
 };
 
 void session_stats(const struct session *s, struct session_stats *out);
+
+/* How long operations took that ended well, submit to done(); to within an
+ * iteration of the reactor.  Lives as long as the session. */
+const struct histogram *session_latency(const struct session *s,
+                                        enum fabric_class class);
 
 enum session_link_state {
 	SESSION_LINK_DOWN,    /* dialling */

@@ -76,13 +76,14 @@ void session_lane_fence(struct session *s)
 	f.length = (uint32_t)frame_encode_fence(numbers, n, body);
 	if (lane_control(on->lane, &f, body))
 		return; /* at the next tick */
+	on->n_carried += n;
 	LIST_FOREACH (l, &s->dead) {
 		struct session_lane *d =
 			list_entry(l, struct session_lane, link);
 
-		if (!d->carrier) {
+		if (!d->carrier && n > 0) {
 			d->carrier = on->number;
-			on->n_carried++;
+			n--;
 		}
 	}
 	s->stats.fences++;

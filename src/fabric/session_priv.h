@@ -16,6 +16,7 @@
 #define FABRIC_SESSION_PRIV_H
 
 #include "base/base.h"
+#include "core/histogram.h"
 #include "core/reactor.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -125,6 +126,7 @@ struct session {
 	uint64_t answered_ns; /* the last operation */
 	uint64_t submits_seen;
 	struct session_stats stats;
+	struct histogram latency[FABRIC_CLASSES];
 };
 
 /* -- session.c ------------------------------------------------------------ */

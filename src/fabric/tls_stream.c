@@ -128,13 +128,11 @@ static int result_of(struct tls_stream *t, int ret)
 		return -EAGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return end(t, 0);
-	case SSL_ERROR_SYSCALL:
+	case SSL_ERROR_SYSCALL: /* an end below, too (TL2) */
 		return end(t, -ECONNRESET);
 	default:
 		e = ERR_peek_error();
 		ERR_clear_error();
-		if (ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-			return end(t, -ECONNRESET); /* TL2 */
 		return end(t, key_was_rejected(e) && !t->open ? -EKEYREJECTED
 		                                              : -EPROTO);
 	}

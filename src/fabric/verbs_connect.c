@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 
 #define RESOLVE_MS 1000
-#define RETRIES 7 /* of a packet; RNR: 7 is for ever */
+#define RETRIES 7   /* of a packet; RNR: 7 is for ever */
+#define RNR_TIMER 8 /* 160 us until such a retry; IBA 1.4, 9.7.5.2.8 */
 #define BUFFERS ((size_t)2 * VERBS_SLOTS * VERBS_SLOT)
 #define PIECES ((size_t)VERBS_PIECES * VERBS_PIECE)
 
@@ -268,6 +269,14 @@ int verbs_stream_dial(struct reactor *r, struct rdma_cm_id *id,
 
 /* -- events of the connection manager ------------------------------------- */
 
+/* The connection manager leaves it at 0, which is 655 ms. */
+static int set_rnr_timer(struct verbs_stream *v)
+{
+	struct ibv_qp_attr attr = { .min_rnr_timer = RNR_TIMER };
+
+	return -ibv_modify_qp(v->id->qp, &attr, IBV_QP_MIN_RNR_TIMER);
+}
+
 static int advance(struct verbs_stream *v, int event)
 {
 	struct rdma_conn_param p;
@@ -286,7 +295,7 @@ static int advance(struct verbs_stream *v, int event)
 		return rdma_connect(v->id, &p) ? -errno : 0;
 	case RDMA_CM_EVENT_ESTABLISHED:
 		v->state = VERBS_UP;
-		return 0;
+		return set_rnr_timer(v);
 	case RDMA_CM_EVENT_ADDR_ERROR:
 	case RDMA_CM_EVENT_ROUTE_ERROR:
 		return -EHOSTUNREACH;

@@ -398,15 +398,22 @@ int grant_narrow(const struct grant *g, uint64_t offset, uint64_t length,
 	return 0;
 }
 
+/* Not one whose lane died: it is sent again, or its issuer is gone. */
+static bool is_refusal(enum fabric_status status)
+{
+	return status != FABRIC_OK && status != FABRIC_TIMED_OUT &&
+	       status != FABRIC_PEER_LOST && status != FABRIC_CANCELLED;
+}
+
 void grant_charge(struct grant *g, enum fabric_opcode opcode, uint64_t length,
                   enum fabric_status status)
 {
 	struct grant_counters *c = &g->counters;
 
-	if (status != FABRIC_OK) {
+	if (is_refusal(status))
 		c->n_refused++;
+	if (status != FABRIC_OK)
 		return;
-	}
 	bucket_take(&g->ops, 1);
 	bucket_take(&g->bytes, length);
 	switch (opcode) {

@@ -22,8 +22,8 @@
  *
  * Invariants
  *   G1  offset + length is never computed where it could wrap;
- *   G2  a lease is over at its nanosecond: grant_state() asks the clock, the
- *       timer only cleans up;
+ *   G2  a lease is over at its nanosecond: grant_state() asks the clock; the
+ *       timer cleans up, and tells hardware that moves bytes by itself;
  *   G3  grant_find() compares whole keys in constant time.
  */
 #ifndef WINDOW_GRANT_H

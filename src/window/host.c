@@ -128,12 +128,14 @@ static void host_immediate(void *ctx, struct fabric_peer *from,
 	(void)length;
 }
 
-/* Questions to a lost peer end by what their session says. */
+/* It will not answer what it was asked before. */
 static void host_peer_state(void *ctx, struct fabric_peer *peer, bool up)
 {
-	(void)ctx;
-	(void)peer;
-	(void)up;
+	struct window_host *host = ctx;
+
+	if (!up)
+		lookup_end_all(&host->lookup, node_peer_name(peer),
+		               -EHOSTUNREACH);
 }
 
 static void key_died(void *ctx, struct grant *g)
@@ -404,7 +406,7 @@ void window_host_stop(struct window_host *host, void (*stopped)(void *ctx),
 	listener_close(&host->listener);
 	process_end_all(host);
 	host_end_openings(host);
-	lookup_end_all(&host->lookup, -ECANCELED);
+	lookup_end_all(&host->lookup, NULL, -ECANCELED);
 	host->n_busy++;
 	loopback_close(&host->loop, loop_emptied);
 }

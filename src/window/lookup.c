@@ -124,7 +124,9 @@ struct lookup_question *lookup_ask(struct lookup *l, struct session *session,
 		return NULL;
 	q->lookup = l;
 	q->timer.fire = question_late;
-	if (timer_start(l->reactor, &q->timer, l->timeout_ns)) {
+	if (timer_start(l->reactor, &q->timer,
+	                ask->what == LOOKUP_SYNC ? LOOKUP_SYNC_MS * NS_PER_MS
+	                                         : l->timeout_ns)) {
 		free(q);
 		return NULL;
 	}
@@ -146,18 +148,20 @@ void lookup_cancel(struct lookup_question *q)
 	forget(q);
 }
 
-void lookup_end_all(struct lookup *l, int err)
+void lookup_end_all(struct lookup *l, const char *node, int err)
 {
 	struct list all;
 
 	list_init(&all);
 	list_splice(&all, &l->questions);
 	while (!list_empty(&all)) {
-		struct list *link = list_pop(&all);
+		struct lookup_question *q = list_entry(
+			list_pop(&all), struct lookup_question, link);
 
-		/* Those that a session still has go when it is done. */
-		list_append(&l->questions, link);
-		end(list_entry(link, struct lookup_question, link), err, NULL);
+		/* What a session still has goes when that is done. */
+		list_append(&l->questions, &q->link);
+		if (!node || !strcmp(q->node, node))
+			end(q, err, NULL);
 	}
 }
 

@@ -22,6 +22,7 @@
 
 #define LOOKUP_OPEN 256u
 #define LOOKUP_ANSWERS 64u
+#define LOOKUP_SYNC_MS 60000u
 
 struct fabric_peer;
 struct lookup_question;
@@ -41,6 +42,7 @@ struct lookup {
 typedef void (*lookup_done_fn)(void *ctx, int err,
                                const struct lookup_message *answer);
 
+/* A SYNC waits for a disk, LOOKUP_SYNC_MS at most. */
 void lookup_init(struct lookup *l, struct reactor *r, unsigned timeout_ms);
 
 /* Sessions are gone, so nothing is outstanding; questions end silently. */
@@ -56,8 +58,8 @@ struct lookup_question *lookup_ask(struct lookup *l, struct session *session,
 
 /* done() will not be called. */
 void lookup_cancel(struct lookup_question *q);
-/* All that are open are answered with `err`, inside. */
-void lookup_end_all(struct lookup *l, int err);
+/* All that are open to `node` (NULL: to any) end with `err`, inside. */
+void lookup_end_all(struct lookup *l, const char *node, int err);
 
 /* A message from `node`, that is an answer. */
 void lookup_answered(struct lookup *l, const char *node,

@@ -15,7 +15,9 @@
  * From the moment of ENDING its keys are dead; what other nodes still answer
  * touches nothing of it.
  *
- * Bounds     per process, below; whatever it sends.
+ * Bounds     per process, below; whatever it sends.  With WINDOW_PROCESSES_MAX
+ *            and WINDOW_REGIONS_MAX they keep below the 65,530 mappings that
+ *            Linux gives a process.
  */
 #ifndef WINDOW_PROCESS_H
 #define WINDOW_PROCESS_H
@@ -26,7 +28,7 @@
 #define PROCESS_BYTES_MAX (UINT64_C(1) << 40) /* of regions */
 #define PROCESS_KEYS_MAX 16384u
 #define PROCESS_IMPORTS_MAX 4096u
-#define PROCESS_QUEUES_MAX 64u
+#define PROCESS_QUEUES_MAX 16u
 #define PROCESS_SLOTS_MAX 16384u /* of all its queues */
 #define PROCESS_CHAINS 64u       /* of imports, by key */
 

@@ -123,6 +123,7 @@ static void register_region(struct process *p, const struct bridge_request *q,
 	int err;
 
 	if (p->n_regions >= PROCESS_REGIONS_MAX ||
+	    p->host->n_regions >= WINDOW_REGIONS_MAX ||
 	    q->length > PROCESS_BYTES_MAX - p->n_bytes) {
 		fail(p, q->type, -ENOSPC,
 		     "a process may register %u regions of %llu bytes in all",

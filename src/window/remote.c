@@ -238,7 +238,6 @@ void window_submit(struct window_remote *w, struct fabric_op *op)
 /* -- sync ------------------------------------------------------------------ */
 
 struct window_syncing {
-	struct window_remote *window;
 	struct task task;
 	int err;
 	void (*synced)(void *ctx, int err);
@@ -290,8 +289,7 @@ void window_sync(struct window_remote *w, void (*synced)(void *ctx, int err),
 
 	if (!s)
 		abort(); /* there is nobody to tell */
-	*s = (struct window_syncing){ .window = w,
-		                      .task.run = sync_later,
+	*s = (struct window_syncing){ .task.run = sync_later,
 		                      .synced = synced,
 		                      .ctx = ctx };
 	if (w->own)

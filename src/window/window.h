@@ -51,6 +51,7 @@
 #define WINDOW_ALLOWED_MAX 256u     /* nodes on one access list */
 #define WINDOW_KEYS_MAX (1u << 20)  /* keys of a node */
 #define WINDOW_PROCESSES_MAX 1024u  /* connections of processes */
+#define WINDOW_REGIONS_MAX 32768u   /* that processes registered */
 #define WINDOW_ASK_TIMEOUT_MS 5000u /* of window_open() */
 
 struct node;

@@ -87,8 +87,8 @@ link_up() { # NAME NETWORK
 	ip -n "$(space "$1")" link set "net$2" up
 }
 
-# node NAME [options of causewayd]: start its daemon and wait for it.
-node() {
+# launch NAME [options of causewayd]: start its daemon; ready NAME: wait for it.
+launch() {
 	local name=$1
 	shift
 	mkdir -p "$work/$name"
@@ -106,8 +106,16 @@ node() {
 		3>"$work/$name.ready" >>"$work/$name.log" 2>&1 &
 	node_pid[$name]=$!
 	others+=("$!")
-	wait_for 25 node_up_or_dead "$name" || fail "$name is not ready"
-	[ -s "$work/$name.ready" ] || fail "$name did not start"
+}
+
+ready() {
+	wait_for 25 node_up_or_dead "$1" || fail "$1 is not ready"
+	[ -s "$work/$1.ready" ] || fail "$1 did not start"
+}
+
+node() { # as launch
+	launch "$@"
+	ready "$1"
 }
 
 node_up_or_dead() {

@@ -55,6 +55,7 @@ nbdcopy "$work/in" "$uri"
 # Asking for the window by name took some bytes, too.
 [ "$(value alpha causeway_peer_written_bytes_total peer=beta)" -ge 4194304 ]
 is 1048576 alpha causeway_peer_read_bytes_total peer=beta
+[ "$(value alpha causeway_peer_operation_seconds_count peer=beta)" -ge 5 ]
 is 1 alpha causeway_peer_up peer=beta
 is 2 alpha causeway_link_up peer=beta
 is 4194304 beta causeway_window_written_bytes_total window=spare,peer=alpha

@@ -71,6 +71,13 @@ both_up() {
 }
 wait_for 15 both_up || fail "the link is not taken back"
 
+# The drives are there again after a crash, whoever starts first.
+end_node alpha KILL
+node alpha
+pool_is tank1 online || fail "after a crash: $(cw drive list)"
+pool_is tank2 online || fail "after a crash: $(cw drive list)"
+same tank1 "after a crash"
+
 # X1: one grant is revoked; what it guarded stops, and only that.
 nbdcopy --flush "$work/in" "$(uri_of tank2/home)"
 on gamma window revoke disk2 alpha

@@ -15,7 +15,9 @@ export CAUSEWAY_LIBRARY=$build/libcauseway.so
 cc -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -o "$work/share" \
 	"$root/examples/share.c" $(pkg-config --cflags --libs causeway-uninstalled)
 
+# shellcheck disable=SC2034 # by name
 c=("$work/share")
+# shellcheck disable=SC2034
 py=(python3 "$root/examples/share.py")
 
 at() { # NODE COMMAND...: with the bridge of that node

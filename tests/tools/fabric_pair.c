@@ -187,7 +187,7 @@ static void show(struct session *s)
 static void work(const char *address, unsigned seconds)
 {
 	struct fabric_address at;
-	struct fabric_peer *p;
+	struct fabric_peer *p = NULL;
 	struct session *s;
 	struct err e = { 0 };
 	uint64_t end, n = 0;

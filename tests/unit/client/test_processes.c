@@ -162,6 +162,9 @@ static void thief(int fd, unsigned n)
 	struct causeway_window *w;
 	struct causeway_queue *q;
 	struct causeway_command c = { .length = 64 };
+	struct causeway_grant_options o = { .node = "here", .rights = RW };
+	struct causeway_range all = { .length = 4096 };
+	char text[CAUSEWAY_DESCRIPTOR_MAX];
 	struct causeway *p2;
 	struct loot loot;
 
@@ -179,12 +182,21 @@ static void thief(int fd, unsigned n)
 	/* With a local key, and with the stolen one as its own. */
 	NEED(causeway_region_create(p2, 4096, RW, &mine) == 0);
 	memset(causeway_region_data(mine), 0x66, 4096);
-	c.local = *causeway_region_key(mine);
+	c.local = all.key = *causeway_region_key(mine);
 	for (c.opcode = CAUSEWAY_OP_READ; c.opcode <= CAUSEWAY_OP_FAA;
 	     c.opcode++)
 		NEED(run(q, &c) == CAUSEWAY_BAD_KEY);
 	for (unsigned i = 0; i < 4096; i++)
 		NEED(((uint8_t *)causeway_region_data(mine))[i] == 0x66);
+	/* P1's local key against a window that P2 does have. */
+	causeway_identity(p2, &o.process);
+	NEED(causeway_grant(p2, &all, 1, &o, NULL, text) == 0);
+	NEED(causeway_import(p2, text, &w) == 0);
+	c.local = loot.region;
+	c.remote = *causeway_window_key(w);
+	for (c.opcode = CAUSEWAY_OP_READ; c.opcode <= CAUSEWAY_OP_WRITE;
+	     c.opcode++)
+		NEED(run(q, &c) == CAUSEWAY_BAD_KEY);
 	NEED(causeway_grant(p2, &(struct causeway_range){ loot.region, 0, 64 },
 	                    1, &(struct causeway_grant_options){ .rights = 1 },
 	                    NULL, NULL) == -EBADF);

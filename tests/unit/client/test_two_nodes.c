@@ -581,6 +581,72 @@ static void slow_link(void **state)
 	relay_stop(&relay);
 }
 
+/* A bridge that stops with work under way ends it, and says so. */
+static void bridge_stops(void **state)
+{
+	struct rig_bridge near, far, before[2] = { a, b };
+	struct causeway_completion c[64];
+	struct relay relay;
+	struct pair p;
+	int got;
+
+	(void)state;
+	rig_bridge_start(&near, "near");
+	rig_bridge_start(&far, "far");
+	rig_bridge_network(&near, 4);
+	rig_bridge_network(&far, 5);
+	rig_bridge_introduce(&near, &far, relay_start(&relay, far.port, 20));
+	*near_side() = near;
+	*far_side() = far;
+	open_pair(&p, 8 << 20, 64);
+	for (unsigned i = 0; i < 64; i++)
+		assert_true(causeway_read(p.queue, i, p.near_memory, 0,
+		                          p.window, 0,
+		                          i % 2 ? 8 << 20 : 64) >= 0);
+	usleep(5000);
+	rig_bridge_stop(&near);
+	do
+		got = causeway_wait(p.queue, c, 64, WAIT_MS);
+	while (got > 0);
+	assert_int_equal(got, -EPIPE);
+	assert_int_equal(
+		causeway_read(p.queue, 0, p.near_memory, 0, p.window, 0, 64),
+		-EPIPE);
+	causeway_close(p.near);
+	causeway_close(p.far);
+	rig_bridge_stop(&far);
+	relay_stop(&relay);
+	a = before[0];
+	b = before[1];
+}
+
+/* The far node goes: commands end, and its keys with it. */
+static void far_node_stops(void **state)
+{
+	struct rig_bridge far, before = *far_side();
+	struct causeway_window *w;
+	uint64_t began;
+	struct pair p;
+
+	(void)state;
+	rig_bridge_start(&far, "leaving");
+	rig_bridge_network(&far, 6);
+	rig_bridge_introduce(near_side(), &far, far.port);
+	*far_side() = far;
+	open_pair(&p, 4096, 2);
+	rig_bridge_stop(&far);
+	assert_int_equal(run(&p, CAUSEWAY_OP_READ, 0, 64), CAUSEWAY_PEER_LOST);
+	began = clock_now_ns();
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(run(&p, CAUSEWAY_OP_WRITE, 0, 64),
+		                 CAUSEWAY_PEER_LOST);
+	assert_true(clock_now_ns() - began < 10 * NS_PER_S);
+	assert_int_equal(causeway_import(p.near, p.text, &w), -EHOSTUNREACH);
+	causeway_close(p.near);
+	causeway_close(p.far);
+	*far_side() = before;
+}
+
 /* -- M19 ------------------------------------------------------------------- */
 
 /* shows M19 across nodes */
@@ -677,6 +743,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(local_revoke),
 		cmocka_unit_test(leases_and_quotas),
 		cmocka_unit_test(slow_link),
+		cmocka_unit_test(bridge_stops),
+		cmocka_unit_test(far_node_stops),
 		cmocka_unit_test(owner_dies),
 	};
 

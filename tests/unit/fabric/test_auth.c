@@ -6,9 +6,6 @@
 #include "fabric/auth.h"
 #include "fabric/auth_codec.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -551,42 +548,6 @@ static void what_a_stranger_costs_is_bounded(void **state)
 		assert_true(strlen(auth_cause_text((enum auth_cause)i)) > 5);
 }
 
-static struct sockaddr_storage address(const char *text, uint16_t port)
-{
-	struct sockaddr_storage s = { 0 };
-	struct sockaddr_in *v4 = (void *)&s;
-	struct sockaddr_in6 *v6 = (void *)&s;
-
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-	} else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-	}
-	return s;
-}
-
-static void a_binding_is_of_both_addresses(void **state)
-{
-	struct sockaddr_storage a = address("10.0.0.1", 4711);
-	struct sockaddr_storage mapped = address("::ffff:10.0.0.1", 4711);
-	struct sockaddr_storage b = address("fd00::2", 7420);
-	struct sockaddr_storage port = address("10.0.0.1", 4712);
-	struct sockaddr_storage none = { 0 };
-	uint8_t ab[32], x[32];
-
-	(void)state;
-	assert_int_equal(auth_bind_addresses(&a, &b, ab), 0);
-	assert_int_equal(auth_bind_addresses(&mapped, &b, x), 0);
-	assert_memory_equal(ab, x, 32);
-	assert_int_equal(auth_bind_addresses(&b, &a, x), 0);
-	assert_memory_not_equal(ab, x, 32);
-	assert_int_equal(auth_bind_addresses(&port, &b, x), 0);
-	assert_memory_not_equal(ab, x, 32);
-	assert_int_equal(auth_bind_addresses(&a, &none, x), -EAFNOSUPPORT);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -614,7 +575,6 @@ int main(void)
 		cmocka_unit_test(without_randomness_nothing_is_said),
 		cmocka_unit_test(a_busy_acceptor_says_so),
 		cmocka_unit_test(what_a_stranger_costs_is_bounded),
-		cmocka_unit_test(a_binding_is_of_both_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -160,6 +160,40 @@ static void test_flows_share_the_links(void **state)
 	assert_in_range(info[0].ops, FLOWS * EACH / 4, FLOWS * EACH * 3 / 4);
 }
 
+static uint64_t time_to_read(unsigned n)
+{
+	static struct world_op o[16];
+	static uint8_t data[1 << 18];
+	const struct clock *clock = sim_clock(w.sim);
+	uint64_t began = clock->now_ns(clock);
+
+	for (unsigned i = 0; i < n; i++) {
+		world_op_init(&w, &o[i], FABRIC_READ, FABRIC_BULK, 0, data,
+		              sizeof(data));
+		session_submit(s, &o[i].op);
+	}
+	for (unsigned i = 0; i < n; i++)
+		assert_true(world_wait(&w, &o[i].done, 1, 5000));
+	return clock->now_ns(clock) - began;
+}
+
+/* Where the links are the limit, two are twice as fast. */
+static void test_two_links_are_faster(void **state)
+{
+	struct fabric_address a = world_address(1, 1);
+	uint64_t with_two, with_one;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		world_link(&w, 1, i)->bytes_per_ms = 10000;
+	with_two = time_to_read(16);
+	assert_int_equal(node_link_remove(beta, &a), 0);
+	with_one = time_to_read(16);
+	print_message("# %ju us over two links, %ju us over one\n",
+	              (uintmax_t)with_two / 1000, (uintmax_t)with_one / 1000);
+	assert_true(with_one * 10 > with_two * 18);
+}
+
 /* O6: an interrupt that overtakes its data waits; others don't. */
 static void test_fence(void **state)
 {
@@ -488,6 +522,7 @@ int main(void)
 		CASE(test_other_way),
 		CASE(test_bad_operations),
 		CASE(test_flows_share_the_links),
+		CASE(test_two_links_are_faster),
 		CASE(test_fence),
 		CASE(test_more_than_the_window),
 		CASE(test_black_hole),

@@ -8,6 +8,8 @@
 #include "lane_rig.h"
 
 #include "fabric/verbs.h"
+#include "fabric/verbs_lane_priv.h"
+#include "fabric/verbs_stream_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -227,6 +229,28 @@ static void the_adapter_keeps_rights(void **state)
 	assert_int_equal(rig.out.failures, 0);
 }
 
+static void assert_short_rnr_timer(struct lane *l)
+{
+	struct verbs_lane *v = container_of(l, struct verbs_lane, lane);
+	struct verbs_stream *s =
+		container_of(v->stream, struct verbs_stream, stream);
+	struct ibv_qp_init_attr init;
+	struct ibv_qp_attr attr;
+
+	assert_int_equal(
+		ibv_query_qp(s->id->qp, &attr, IBV_QP_MIN_RNR_TIMER, &init), 0);
+	/* 0 is the longest: to a session the lane would seem dead */
+	assert_in_range(attr.min_rnr_timer, 1, 12);
+}
+
+static void who_is_held_back_goes_on_soon(void **state)
+{
+	(void)state;
+	lane_rig_turn(&rig, 100);
+	assert_short_rnr_timer(rig.out.lane);
+	assert_short_rnr_timer(rig.in.lane);
+}
+
 /* Nobody listens there. */
 static void a_refused_dial_says_so(void **state)
 {
@@ -261,6 +285,7 @@ int main(void)
 		CASE(a_revoked_key_ends_with_its_status),
 		CASE(keys_beyond_the_limit_go_by_the_cpu),
 		CASE(the_adapter_keeps_rights),
+		CASE(who_is_held_back_goes_on_soon),
 		CASE(a_refused_dial_says_so),
 	};
 	struct err e = { 0 };

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Services that hosts announce, and reports that they ask for. */
+#include "base/base.h"
+#include "subnet/admin_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FOR_EVER UINT32_MAX
+
+/* Component bits of ServiceRecord (IBA 15.2.5.14) */
+#define SERVICE_ID SA_COMPONENT(0)
+#define SERVICE_GID SA_COMPONENT(1)
+#define SERVICE_PKEY SA_COMPONENT(2)
+
+/* -- services -------------------------------------------------------------- */
+
+static void forget_old(struct admin *a)
+{
+	uint64_t now = reactor_now_ns(a->s->reactor);
+
+	for (uint32_t i = 0; i < a->n_services; i++)
+		if (a->service[i].until_ns <= now)
+			a->service[i--] = a->service[--a->n_services];
+}
+
+static void show(struct admin *a, const struct admin_service *v,
+                 struct sa_service_record *r)
+{
+	uint64_t now = reactor_now_ns(a->s->reactor);
+
+	*r = v->r;
+	if (v->until_ns != UINT64_MAX)
+		r->lease = (uint32_t)((v->until_ns - now) / NS_PER_S);
+	memset(r->key, 0, sizeof(r->key)); /* a secret of who announced it */
+}
+
+void admin_service_records(struct admin_query *q)
+{
+	struct admin *a = q->a;
+	struct sa_service_record r;
+
+	forget_old(a);
+	for (uint32_t i = 0; i < a->n_services; i++) {
+		uint32_t port = admin_port_of_gid(a, a->service[i].r.gid);
+
+		if (port == GRAPH_NONE || !admin_may_see(q, port))
+			continue;
+		show(a, &a->service[i], &r);
+		if (!admin_add(q, &r))
+			return;
+	}
+}
+
+static struct admin_service *find_service(struct admin *a,
+                                          const struct sa_service_record *w)
+{
+	for (uint32_t i = 0; i < a->n_services; i++)
+		if (a->service[i].r.id == w->id &&
+		    a->service[i].r.pkey == w->pkey &&
+		    memcmp(a->service[i].r.gid, w->gid, 16) == 0)
+			return &a->service[i];
+	return NULL;
+}
+
+/* Whoever announces a service is its host; a key of its own guards it. */
+static bool may_change(struct admin_query *q, const struct admin_service *v)
+{
+	const struct sa_service_record *w = q->want;
+	uint32_t port = admin_port_of_gid(q->a, w->gid);
+
+	if (port == GRAPH_NONE) {
+		q->status = MAD_STATUS_SA_BAD_GID;
+		return false;
+	}
+	if (q->asker == GRAPH_NONE ||
+	    q->s->graph.node[q->s->graph.port[q->asker].node].sys_guid !=
+	            q->s->graph.node[q->s->graph.port[port].node].sys_guid ||
+	    (v && memcmp(v->r.key, w->key, sizeof(w->key)) != 0)) {
+		q->status = MAD_STATUS_SA_DENIED;
+		return false;
+	}
+	return true;
+}
+
+void admin_service_set(struct admin_query *q)
+{
+	const struct sa_service_record *w = q->want;
+	const uint64_t needed = SERVICE_ID | SERVICE_GID;
+	struct admin *a = q->a;
+	struct admin_service *v;
+	struct sa_service_record r;
+	uint64_t lease = w->lease ? w->lease : FOR_EVER;
+
+	forget_old(a);
+	if ((q->mask & needed) != needed) {
+		q->status = MAD_STATUS_SA_TOO_FEW;
+		return;
+	}
+	v = find_service(a, w);
+	if (!may_change(q, v))
+		return;
+	if (!v && a->n_services == ADMIN_SERVICES_MAX) {
+		q->status = MAD_STATUS_SA_NO_RESOURCES;
+		return;
+	}
+	if (!v)
+		v = &a->service[a->n_services++];
+	v->r = *w;
+	v->r.lease = (uint32_t)lease;
+	v->until_ns = lease == FOR_EVER ? UINT64_MAX
+	                                : reactor_now_ns(q->s->reactor) +
+	                                          lease * NS_PER_S;
+	show(a, v, &r);
+	memcpy(r.key, w->key, sizeof(r.key)); /* it knows */
+	admin_put(q, &r);
+}
+
+void admin_service_delete(struct admin_query *q)
+{
+	const struct sa_service_record *w = q->want;
+	struct admin *a = q->a;
+	struct admin_service *v;
+	struct sa_service_record r;
+
+	forget_old(a);
+	v = find_service(a, w);
+	if (!v) {
+		q->status = MAD_STATUS_SA_NO_RECORDS;
+		return;
+	}
+	if (!may_change(q, v))
+		return;
+	show(a, v, &r);
+	*v = a->service[--a->n_services];
+	admin_put(q, &r);
+}
+
+/* -- subscriptions --------------------------------------------------------- */
+
+static bool same_inform(const struct admin_inform *i,
+                        const struct sa_inform_info *w,
+                        const struct mad_address *from)
+{
+	return i->to.lid == from->lid && i->info.generic == w->generic &&
+	       i->info.type == w->type && i->info.trap == w->trap &&
+	       i->info.producer == w->producer && i->info.qpn == w->qpn &&
+	       i->info.lid_begin == w->lid_begin &&
+	       memcmp(i->info.gid, w->gid, 16) == 0;
+}
+
+void admin_inform_set(struct admin_query *q)
+{
+	const struct sa_inform_info *w = q->want;
+	struct admin *a = q->a;
+	uint32_t at = 0;
+
+	while (at < a->n_informs &&
+	       !same_inform(&a->inform[at], w, &q->d->peer))
+		at++;
+	if (w->subscribe > 1) {
+		q->status = MAD_STATUS_SA_INVALID;
+		return;
+	}
+	if (w->subscribe && at == ADMIN_INFORMS_MAX) {
+		q->status = MAD_STATUS_SA_NO_RESOURCES;
+		return;
+	}
+	if (w->subscribe && at == a->n_informs) {
+		a->inform[at].info = *w;
+		a->inform[at].to = q->d->peer;
+		if (q->asker != GRAPH_NONE)
+			admin_gid(q->s, q->s->graph.port[q->asker].guid,
+			          a->inform[at].gid);
+		a->n_informs++;
+	} else if (!w->subscribe) {
+		if (at == a->n_informs) {
+			q->status = MAD_STATUS_SA_NO_RECORDS;
+			return;
+		}
+		a->inform[at] = a->inform[--a->n_informs];
+	}
+	admin_put(q, w);
+}
+
+void admin_inform_records(struct admin_query *q)
+{
+	struct admin *a = q->a;
+
+	for (uint32_t i = 0; i < a->n_informs; i++) {
+		struct sa_inform_info_record r = {
+			.number = (uint16_t)i,
+			.info = a->inform[i].info,
+		};
+
+		memcpy(r.gid, a->inform[i].gid, 16);
+		if (!admin_add(q, &r))
+			return;
+	}
+}
+
+/* -- reports --------------------------------------------------------------- */
+
+static void reported(struct transact_request *t, int err, const struct mad *m)
+{
+	struct admin_report *r = container_of(t, struct admin_report, q);
+	struct admin *a = r->a;
+
+	(void)m;
+	a->n_reports_lost += err != 0;
+	a->n_reporting--;
+	r->next_free = a->free_report;
+	a->free_report = r;
+	if (a->s->stopping)
+		subnet_step(a->s);
+}
+
+static void report(struct admin *a, const struct admin_inform *i,
+                   const struct notice *n)
+{
+	struct admin_report *r = a->free_report;
+
+	if (!r) {
+		a->n_reports_lost++;
+		return;
+	}
+	a->free_report = r->next_free;
+	a->n_reporting++;
+	mad_init(&r->q.mad, MAD_CLASS_SA, MAD_REPORT, MAD_ATTR_NOTICE, 0);
+	field_encode(&notice_sa_table, n, mad_sa(&r->q.mad)->data);
+	r->q.to = i->to;
+	r->q.to.qpn = i->info.qpn ? i->info.qpn : 1;
+	r->q.to.qkey = MAD_QKEY_GSI;
+	r->q.done = reported;
+	transact_submit(a->reporter, &r->q);
+}
+
+void admin_notice(struct admin *a, const struct notice *n)
+{
+	struct notice with_gid = *n;
+	uint32_t port = admin_port_of_lid(a->s, n->issuer_lid);
+
+	if (!a || a->s->stopping)
+		return;
+	if (port != GRAPH_NONE)
+		admin_gid(a->s, a->s->graph.port[port].guid,
+		          with_gid.issuer_gid);
+	for (uint32_t i = 0; i < a->n_informs; i++)
+		if (sa_inform_fits(&a->inform[i].info, &with_gid))
+			report(a, &a->inform[i], &with_gid);
+}
+
+void admin_gid_notice(struct admin *a, unsigned trap, const uint8_t gid[16])
+{
+	const struct subnet *s = a->s;
+	struct notice n = {
+		.generic = 1,
+		.type = NOTICE_SUBN_MGMT,
+		.producer = NOTICE_PRODUCER_CLASS_MANAGER,
+		.trap = (uint16_t)trap,
+		.issuer_lid = subnet_lid_of(a->s, s->graph.self, NULL),
+	};
+	struct notice_gid details;
+
+	memcpy(details.gid, gid, 16);
+	field_encode(&notice_gid_table, &details, n.details);
+	admin_notice(a, &n);
+}
