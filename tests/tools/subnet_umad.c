@@ -48,19 +48,20 @@ static void report(void)
 {
 	struct subnet_status st;
 	struct rusage u;
+	long cpu_ms;
 
 	subnet_status(subnet, &st);
 	getrusage(RUSAGE_SELF, &u);
+	cpu_ms = (long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+	         (long)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
 	printf("%9.3f %s: first pass %.3f s, last %.3f ms, %lu SMPs; %u nodes "
 	       "%u switches %u links %u lags; not sent %lu; CPU %ld.%03ld s, "
 	       "%ld KB\n",
 	       (double)(clock_now_ns() - began) / 1e9,
 	       subnet_state_name(st.state), (double)st.first_pass_ns / 1e9,
 	       (double)st.last_pass_ns / 1e6, st.smps_sent, st.nodes,
-	       st.switches, st.links, st.lags, st.not_sent,
-	       (long)u.ru_utime.tv_sec + (long)u.ru_stime.tv_sec,
-	       (long)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000 % 1000,
-	       u.ru_maxrss);
+	       st.switches, st.links, st.lags, st.not_sent, cpu_ms / 1000,
+	       cpu_ms % 1000, u.ru_maxrss);
 	fflush(stdout);
 }
 
