@@ -28,7 +28,9 @@ def write(uri, ledger, seed):
     rng = random.Random(seed)
     h = nbd.NBD()
     log = open(ledger, "a", buffering=1)
-    version = max([v for _, v in read(ledger)[1]], default=0)
+    # Never twice: versions that a flush covers may all have been overtaken.
+    flushed, sent = read(ledger)
+    version = max([flushed] + [v for _, v in sent])
     try:
         h.connect_uri(uri)
         blocks = h.get_size() // BLOCK
