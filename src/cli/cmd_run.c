@@ -72,26 +72,10 @@ static void program_lost(void *ctx, pid_t pid, const char *why)
 
 /* -- where pages go -------------------------------------------------------- */
 
-/* window.sock is beside the control socket. */
-static char *window_socket(const struct cli *cli)
-{
-	const char *told = getenv("CAUSEWAY_WINDOW_SOCKET");
-	const char *slash = strrchr(cli->socket, '/');
-	char *path = NULL;
-
-	if (told && *told)
-		return strdup(told);
-	if (asprintf(&path, "%.*swindow.sock",
-	             slash ? (int)(slash + 1 - cli->socket) : 0,
-	             cli->socket) < 0)
-		return NULL;
-	return path;
-}
-
 static int open_donors(struct run *r, struct err *e)
 {
 	struct block_device *donors[STORE_DONORS_MAX];
-	AUTO_FREE char *socket = window_socket(r->cli);
+	AUTO_FREE char *socket = request_window_socket(r->cli);
 	struct store_opts o = { .donors = donors,
 		                .copies = r->copies,
 		                .lost = donor_lost,

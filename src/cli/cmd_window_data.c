@@ -54,21 +54,13 @@ static int fail(struct cli *cli, int err, const char *fmt, ...)
 
 /* -- open and close -------------------------------------------------------- */
 
-/* window.sock is beside the control socket. */
 static int open_context(struct mover *m)
 {
-	const char *path = getenv("CAUSEWAY_WINDOW_SOCKET");
-	const char *slash = strrchr(m->cli->socket, '/');
-	AUTO_FREE char *beside = NULL;
+	AUTO_FREE char *path = request_window_socket(m->cli);
 	int err;
 
-	if (!path || !*path) {
-		if (asprintf(&beside, "%.*swindow.sock",
-		             slash ? (int)(slash + 1 - m->cli->socket) : 0,
-		             m->cli->socket) < 0)
-			return fail(m->cli, -ENOMEM, "out of memory");
-		path = beside;
-	}
+	if (!path)
+		return fail(m->cli, -ENOMEM, "out of memory");
 	err = causeway_open(path, &m->context);
 	if (err)
 		return fail(m->cli, err,

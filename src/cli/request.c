@@ -127,3 +127,18 @@ char *request_absolute(const char *prefix, const char *path)
 		return NULL;
 	return out;
 }
+
+char *request_window_socket(const struct cli *cli)
+{
+	const char *told = getenv("CAUSEWAY_WINDOW_SOCKET");
+	const char *slash = strrchr(cli->socket, '/');
+	char *path;
+
+	if (told && *told)
+		return strdup(told);
+	if (asprintf(&path, "%.*swindow.sock",
+	             slash ? (int)(slash + 1 - cli->socket) : 0,
+	             cli->socket) < 0)
+		return NULL;
+	return path;
+}

@@ -46,4 +46,8 @@ int request_number_option(struct cli *cli, const char *name, uint64_t *value);
 /* prefix + the absolute form of `path`, the caller's to free. */
 char *request_absolute(const char *prefix, const char *path);
 
+/* Where libcauseway finds the daemon: $CAUSEWAY_WINDOW_SOCKET, or window.sock
+ * beside the control socket.  The caller's to free; NULL: out of memory. */
+char *request_window_socket(const struct cli *cli);
+
 #endif /* CLI_REQUEST_H */
