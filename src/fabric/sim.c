@@ -316,7 +316,8 @@ static bool progress(struct connection *c)
 	const struct sim_link *l = link_of(c);
 	bool any = false;
 
-	if (!c->reached && !l->held[SIM_OUT] && c->reach_ns <= c->sim->now_ns) {
+	if (!c->reached && !c->error && !l->held[SIM_OUT] &&
+	    c->reach_ns <= c->sim->now_ns) {
 		reach(c);
 		any = true;
 	}
@@ -517,7 +518,9 @@ void sim_cut(struct sim *s, unsigned number, int err)
 
 		if (c->number == number && !c->error)
 			c->error = err;
-		if (!c->ends[DIALLER].open && !c->ends[ACCEPTOR].open)
+		/* One that nobody holds, but on its way, is let arrive. */
+		if (c->error && !c->ends[DIALLER].open &&
+		    !c->ends[ACCEPTOR].open)
 			c->gone = true;
 	}
 }
