@@ -14,7 +14,7 @@ refused() {
 	cw "$@" >"$work/out" 2>"$work/err" || code=$?
 	[ $code -eq "$want" ] ||
 		fail "'$*' exits $code, not $want: $(cat "$work/err")"
-	cat "$work/out" "$work/err" | grep -qiE -- "$words" ||
+	cat "$work/out" "$work/err" | says -iE -- "$words" ||
 		fail "'$*' does not say '$words': $(cat "$work/err")"
 }
 

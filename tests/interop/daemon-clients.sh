@@ -69,5 +69,5 @@ for profile in raid0 raid1 raid5; do
 	fio_nbd "trim-$profile" "$uri" --rw=randtrim --size=32M --bs=64k \
 		--iodepth=4
 done
-cw export list | grep -q tank/raid5
+cw export list | says tank/raid5
 stop_daemon

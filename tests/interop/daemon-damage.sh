@@ -67,7 +67,7 @@ drive() { # NAME FIELD
 pool_is() { # STATE WORDS: also in the status for people
 	[ "$(status '.pools[] | select(.name == "tank") | .state')" = "$1" ] ||
 		fail "the pool is not $1: $(cw status)"
-	{ cw status || true; } | grep -q "why:.*$2" ||
+	{ cw status || true; } | says "why:.*$2" ||
 		fail "status does not say '$2': $(cw status)"
 }
 reads_back() { # through the export, which the state file kept

@@ -17,17 +17,17 @@ again() {
 for i in 1 2 3 4; do
 	cw drive add "d$i" "file:$work/d$i.img,size=128M"
 	again
-	cw drive list | grep -qw "d$i" || fail "drive d$i is lost"
+	cw drive list | says -w "d$i" || fail "drive d$i is lost"
 done
 cw pool create tank d1 d2 d3 d4
 again
-cw pool list | grep -qw tank || fail "the pool is lost"
+cw pool list | says -w tank || fail "the pool is lost"
 files 8M "$work/in"
 
 for i in 1 2 3 4 5; do
 	cw volume create "tank/v$i" --size "$((16 * i))M" --raid raid5
 	again
-	cw volume list | grep -qw "tank/v$i" || fail "volume v$i is lost"
+	cw volume list | says -w "tank/v$i" || fail "volume v$i is lost"
 	cw export create nbd "tank/v$i" --unix "$(socket_of "tank/v$i")"
 	again
 	uri=$(uri_of "tank/v$i")
@@ -41,7 +41,7 @@ done
 cw export remove "$(export_name tank/v1)"
 cw volume delete tank/v1
 again
-! cw volume list | grep -qw tank/v1 || fail "v1 came back"
+! cw volume list | says -w tank/v1 || fail "v1 came back"
 
 # An orderly stop keeps as much.
 stop_daemon

@@ -14,9 +14,9 @@ far=$(lid_of H00009:1)
 own=$(lid_of $here)
 leaf=$(at L0000 ibstat | sed -n 's/.*Base lid: //p')
 
-at $here sminfo | grep -q 'SMINFO_MASTER' || fail sminfo
-at $here ibswitches | grep -c '^Switch' | grep -qx 12 || fail ibswitches
-at $here ibhosts | grep -c '^Ca' | grep -qx 16 || fail ibhosts
+at $here sminfo | says 'SMINFO_MASTER' || fail sminfo
+at $here ibswitches | grep -c '^Switch' | says -x 12 || fail ibswitches
+at $here ibhosts | grep -c '^Ca' | says -x 16 || fail ibhosts
 [ "$(at $here iblinkinfo | grep -c 'Active/  LinkUp')" = 128 ] ||
 	fail iblinkinfo
 
@@ -25,23 +25,23 @@ at $here ibtracert "$own" "$far" >trace
 if ! grep -q 'To ca.*H00009' trace || ! grep -q 'From ca.*H00003' trace; then
 	fail ibtracert
 fi
-at $here smpquery nodeinfo "$far" | grep -q 'NodeType:.*Channel Adapter' ||
+at $here smpquery nodeinfo "$far" | says 'NodeType:.*Channel Adapter' ||
 	fail "smpquery nodeinfo"
-at $here smpquery nodedesc "$leaf" | grep -q L0000 || fail "smpquery nodedesc"
-at $here smpquery -D nodeinfo 0,2 | grep -q 'NodeType:.*Switch' ||
+at $here smpquery nodedesc "$leaf" | says L0000 || fail "smpquery nodedesc"
+at $here smpquery -D nodeinfo 0,2 | says 'NodeType:.*Switch' ||
 	fail "smpquery -D"
-at $here smpquery -c nodeinfo "$leaf" 0,1 | grep -q 'Channel Adapter' ||
+at $here smpquery -c nodeinfo "$leaf" 0,1 | says 'Channel Adapter' ||
 	fail "smpquery -c: a route that starts at a LID"
-at $here smpquery portinfo "$leaf" 3 | grep -q 'LinkState:.*Active' ||
+at $here smpquery portinfo "$leaf" 3 | says 'LinkState:.*Active' ||
 	fail "smpquery portinfo"
-at $here smpquery switchinfo "$leaf" | grep -q 'LinearFdbCap:.*49152' ||
+at $here smpquery switchinfo "$leaf" | says 'LinearFdbCap:.*49152' ||
 	fail "smpquery switchinfo"
 for table in pkeys sl2vl vlarb; do
 	at $here smpquery $table "$far" 1 >/dev/null || fail "smpquery $table"
 done
 at $here smpquery guidinfo "$far" >/dev/null || fail "smpquery guidinfo"
-at $here ibroute "$leaf" | grep -q 'valid lids dumped' || fail ibroute
-at $here saquery --src-to-dst "$own:$far" | grep -q "dlid.*$far" ||
+at $here ibroute "$leaf" | says 'valid lids dumped' || fail ibroute
+at $here saquery --src-to-dst "$own:$far" | says "dlid.*$far" ||
 	fail "saquery of a path"
 
 # Counters that count, and no complaint about any port.

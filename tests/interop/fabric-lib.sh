@@ -52,11 +52,17 @@ counter() { # NAME: of the console's stats
 	fabric stats | sed -n "s/^$1 //p"
 }
 
-# at PORT PROGRAM...: run there; nobody waits for ever.
+# at PORT PROGRAM...: run there.  The preload has no time limits of its own, so
+# now and then a tool waits for ever; it is started again.
 at() {
-	local port=$1
+	local port=$1 code
 	shift
-	SIM_HOST=$port timeout 60 ibsim-run "$@"
+	for _ in 1 2 3; do
+		code=0
+		SIM_HOST=$port timeout 20 ibsim-run "$@" || code=$?
+		[ $code = 124 ] || break
+	done
+	return $code
 }
 
 # start_at PORT PROGRAM...: in the background, ended with the script.

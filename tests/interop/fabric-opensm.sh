@@ -63,10 +63,10 @@ at H00003 ibnetdiscover >after
 	fail "ibnetdiscover does not see the cable come back"
 fabric off L0001
 wait_for 30 subnet_is_up 4 || fail "no sweep after a switch was off"
-! at H00003 ibnetdiscover | grep -q 'L0001' || fail "L0001 is still there"
+! at H00003 ibnetdiscover | says 'L0001' || fail "L0001 is still there"
 fabric on L0001
 l0001_is_back() {
-	at H00003 ibnetdiscover | grep -q L0001
+	at H00003 ibnetdiscover | says L0001
 }
 wait_for 60 l0001_is_back || fail "L0001 did not come back"
 no_errors_of_opensm

@@ -65,14 +65,14 @@ start() {
 	wait_for 20 answers
 }
 answers() {
-	redis ping | grep -q PONG # not LOADING
+	redis ping | says PONG # not LOADING
 }
 stop() {
 	redis shutdown nosave >/dev/null 2>&1 || true
 	wait "$server" || fail "redis-server"
 }
 saved() {
-	redis info persistence | grep -q rdb_bgsave_in_progress:0
+	redis info persistence | says rdb_bgsave_in_progress:0
 }
 start far 24M
 redis-benchmark -s "$work/redis.sock" -t set -n 60000 -r 60000 -d 1000 -P 16 \
@@ -80,7 +80,7 @@ redis-benchmark -s "$work/redis.sock" -t set -n 60000 -r 60000 -d 1000 -P 16 \
 before=$(redis debug digest)
 redis bgsave >/dev/null
 wait_for 60 saved
-redis info persistence | grep -q rdb_last_bgsave_status:ok || fail "bgsave"
+redis info persistence | says rdb_last_bgsave_status:ok || fail "bgsave"
 [ "$(redis debug digest)" = "$before" ] || fail "redis: other contents"
 stop
 echo "redis: $(count faults) faults"

@@ -56,6 +56,12 @@ need_python_nbd() {
 	$python -c 'import nbd' 2>/dev/null || { echo "no python3-libnbd"; exit 77; }
 }
 
+# ... | says OPTIONS PATTERN: grep -q that reads to the end, so that what is
+# before it does not die of SIGPIPE.
+says() {
+	grep "$@" >/dev/null
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
 	local end=$((SECONDS + $1))
@@ -93,7 +99,7 @@ end_daemon() {
 }
 
 gone() {
-	! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
+	! kill -0 "$1" 2>/dev/null || says '^State:.Z' "/proc/$1/status"
 }
 
 stop_daemon() {

@@ -61,7 +61,7 @@ grep -q '^LinkState:\.*Active' "$work/smpquery" || fail "smpquery disagrees"
 ours=$(sed -n 's/^capability_mask //p' "$work/portinfo")
 theirs=$(sed -n 's/^CapMask:\.*//p' "$work/smpquery")
 [ $((ours)) = $((theirs)) ] || fail "CapabilityMask $ours, smpquery: $theirs"
-sim H0 "$probe" get 0x11 0 "$h1" | grep -qx 'node_type 1' || fail "NodeInfo"
+sim H0 "$probe" get 0x11 0 "$h1" | says -x 'node_type 1' || fail "NodeInfo"
 
 # What ibsim does not know, it drops and says so at once: no waiting for our
 # own timeouts, no success.
@@ -88,6 +88,6 @@ grep -q 'guid 0x1234, activity count 77 priority 9 state 3' "$work/sminfo" ||
 	fail "sminfo says: $(cat "$work/sminfo")"
 ibsim_tell 'Unlink "H2"[1]'
 wait "$sm" || fail "the SM ended badly"
-grep -A1 "^trap 128 issuer $s1\$" "$work/sm.log" | grep -qx "lid $s1" ||
+grep -A1 "^trap 128 issuer $s1\$" "$work/sm.log" | says -x "lid $s1" ||
 	fail "no trap 128 from switch $s1"
 [ -z "$(ls -d "$work"/sys-* 2>/dev/null)" ] || fail "clients left folders"

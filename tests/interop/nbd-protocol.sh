@@ -137,7 +137,7 @@ PY
 
 serve "unix:$work/a.sock" 256M
 try "nbd+unix:///ram?socket=$work/a.sock"
-nbdinfo --list "nbd+unix:///?socket=$work/a.sock" | grep -q 'export="ram"'
+nbdinfo --list "nbd+unix:///?socket=$work/a.sock" | says 'export="ram"'
 
 # A second server is refused the socket; after a kill the socket is taken over.
 if "${CAUSEWAY_BUILD:-$root/build}/tests/nbd_ram" "unix:$work/a.sock" 1M \

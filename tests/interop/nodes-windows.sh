@@ -13,7 +13,7 @@ refused() {
 	on "$@" >"$work/out" 2>"$work/err" || code=$?
 	[ $code -eq "$want" ] ||
 		fail "'$*' exits $code, not $want: $(cat "$work/err")"
-	cat "$work/out" "$work/err" | grep -qiE -- "$words" ||
+	cat "$work/out" "$work/err" | says -iE -- "$words" ||
 		fail "'$*' does not say '$words': $(cat "$work/err")"
 }
 
@@ -35,7 +35,7 @@ refused 2 'this node itself' alpha node add alpha "$(addresses alpha)"
 wait_for 10 peer_is alpha beta up || fail "$(on alpha node show beta)"
 wait_for 10 peer_is beta alpha up || fail "$(on beta node list)"
 [ "$(on alpha --json node show beta | jq -r .transport)" = tcp ]
-on alpha node show beta | grep -q 'verbs: ' ||
+on alpha node show beta | says 'verbs: ' ||
 	fail "it does not say why there is nothing better"
 [ "$(links_up alpha beta)" = 2 ] || fail "$(on alpha node show beta)"
 
@@ -57,13 +57,13 @@ head -c 40000000 /dev/urandom >"$work/large"
 refused 6 'more input than room' alpha window put beta/spare <"$work/large"
 
 # Who reached what is counted.
-on beta window list --peers | grep -q 'spare.*alpha.*rw' ||
+on beta window list --peers | says 'spare.*alpha.*rw' ||
 	fail "$(on beta window list --peers)"
 [ "$(key beta spare alpha bytes_written)" -ge 20000000 ]
 [ "$(key beta other alpha bytes_written)" -eq $((32 << 20)) ]
 [ "$(key beta spare alpha reads)" -gt 0 ]
 
-on alpha top --count 1 | grep -q '^beta .*up' || fail "$(on alpha top --count 1)"
+on alpha top --count 1 | says '^beta .*up' || fail "$(on alpha top --count 1)"
 
 # Rights: the key of a grant allows no more.
 on beta window grant spare alpha:ro
@@ -105,6 +105,7 @@ node beta
 [ "$(key beta spare alpha rights)" = ro ]
 [ -z "$(key beta other alpha rights)" ] || fail "a revoked grant came back"
 wait_for 10 peer_is alpha beta up || fail "beta does not come back"
+wait_for 10 peer_is beta alpha up || fail "beta does not reach alpha"
 on alpha window cat beta/spare --length 4k | cmp - <(head -c 4096 /dev/zero)
 refused 5 'allowed|denied|may not|no such' alpha window cat beta/other
 on beta window grant other alpha:ro
@@ -113,6 +114,7 @@ on alpha window cat beta/other --length 20000000 | cmp - "$work/in" ||
 end_node alpha KILL
 node alpha
 wait_for 10 peer_is alpha beta up || fail "alpha forgot beta"
+wait_for 10 peer_is beta alpha up || fail "beta lost alpha"
 on beta window remove spare
 refused 3 'no such|no window|spare' alpha window cat beta/spare
 on alpha node remove beta
@@ -139,7 +141,7 @@ sed -i '/cluster_key/d' "$work/alpha.yaml"
 grep -q 'cluster' "$work/err" || fail "$(cat "$work/err")"
 sed -i '/listen/d' "$work/alpha.yaml"
 node alpha
-inside alpha ss -Hltn | grep -q . && fail "something listens"
+inside alpha ss -Hltn | says . && fail "something listens"
 refused 5 'cluster' alpha node add gamma "$(addresses beta)"
 
 # doctor finds a key that others may read, and a start refuses it.

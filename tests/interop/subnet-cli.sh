@@ -71,7 +71,7 @@ is_lag() { # HOST STATE
 }
 on a subnet lag delete H00005
 is_told() {
-	on a subnet events | grep -q 'H00005 is not aggregated any more'
+	on a subnet events | says 'H00005 is not aggregated any more'
 }
 wait_for 10 is_told || fail "H00005 was not told"
 is_lag H00005 off || fail "H00005 has still a virtual LID"
@@ -92,7 +92,7 @@ diff "$work/lags" "$work/again" || fail "another virtual LID"
 
 # Explanations end where packets do; a plan changes nothing.
 on a subnet explain H00001 H00014 >"$work/why" || fail "no way to H00014"
-tail -n 1 "$work/why" | grep -q '^H00014' || fail "it ends elsewhere"
+tail -n 1 "$work/why" | says '^H00014' || fail "it ends elsewhere"
 from=$(on a --json subnet nodes | jq '.nodes[] | select(.node == "L0000") | .lid')
 to=$(on a --json subnet nodes | jq '.nodes[] | select(.node == "L0003") | .lid')
 hops=$(on a --json subnet explain L0000 L0003 | jq '.hops | length')
@@ -117,7 +117,7 @@ xml.dom.minidom.parse(sys.argv[1])' "$work/svg" || fail "no SVG"
 # A cut is an event, is mended, and shows in the metrics.
 fabric cut "$uplink"
 wait_for 10 has_links a $((ends / 2 - 1)) || fail "a cut link is not missed"
-on a subnet events | grep -q 'link-down' || fail "no event"
+on a subnet events | says 'link-down' || fail "no event"
 [ "$(on a --json subnet diff | jq '.diff | length')" = 0 ] || fail "unsent"
 links_in_metrics() {
 	curl -s --unix-socket "$work/metrics" http://localhost/metrics |

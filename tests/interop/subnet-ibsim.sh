@@ -47,11 +47,11 @@ nodes=$(tool ibnetdiscover 2>/dev/null | grep -cE '^(Switch|Ca)')
 lid() {
 	on a --json subnet nodes | jq ".nodes[] | select(.node == \"$1\") | .lid"
 }
-tool sminfo | grep -q 'SMINFO_MASTER' || fail "sminfo"
+tool sminfo | says 'SMINFO_MASTER' || fail "sminfo"
 tool saquery --src-to-dst "$(lid H00003):$(lid H00011)" 2>/dev/null |
 	grep -qi 'dlid\.*.*'"$(lid H00011)" || fail "no PathRecord"
 for host in H00001 H00007 H00015; do
-	tool smpquery nodedesc "$(lid $host)" | grep -q "$host" ||
+	tool smpquery nodedesc "$(lid $host)" | says "$host" ||
 		fail "$host is not reached by its LID"
 	hops=$(on a --json subnet explain H00003 $host | jq '.hops | length')
 	traced=$(tool ibtracert "$(lid H00003)" "$(lid $host)" |
@@ -64,7 +64,7 @@ links=$(sm a .links)
 ibsim_tell 'Unlink "L0000"[5]'
 wait_for 15 has_links a $((links - 1)) || fail "a cut link is not missed"
 for host in H00001 H00007 H00015; do
-	tool smpquery nodedesc "$(lid $host)" | grep -q "$host" ||
+	tool smpquery nodedesc "$(lid $host)" | says "$host" ||
 		fail "$host is not reached after a cut"
 done
 ibsim_tell 'Relink "L0000"[5]'

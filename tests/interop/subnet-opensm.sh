@@ -12,7 +12,7 @@ sm=${CAUSEWAY_BUILD:-$root/build}/tests/subnet_umad
 
 # master_is GUID-OF-PORT PRIORITY
 master_is() {
-	at H00003 sminfo | grep -q "priority $1 state 3"
+	at H00003 sminfo | says "priority $1 state 3"
 }
 
 start_fabric --make clos:hosts=36,ports=2,radix=12
