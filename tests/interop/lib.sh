@@ -24,6 +24,12 @@ clean() {
 		kill -CONT "$pid" 2>/dev/null || true
 		kill "$pid" 2>/dev/null || true
 	done
+	# OpenSM, for one, waits for its fabric for ever when that is gone.
+	for _ in {1..50}; do
+		kill -0 "${others[@]}" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "${others[@]}" 2>/dev/null || true
 	wait 2>/dev/null || true
 	for space in "${namespaces[@]}"; do
 		ip netns del "$space" || true
