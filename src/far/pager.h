@@ -18,10 +18,9 @@
  * can move its pages out of the way, atomically against its other threads.
  *
  * What is captured: private anonymous memory that can be written (heap, mmap,
- * thread stacks, bss), found in /proc/PID/maps.  What is not, and is counted
- * in `uncaptured`: the main stack, private file pages, shared memory, huge
- * pages of hugetlbfs, memory that is locked (mlock) or shared with the child
- * of a fork.
+ * thread stacks, bss), found in /proc/PID/maps.  What is not: the main stack,
+ * private file pages, shared memory, huge pages of hugetlbfs, memory that is
+ * locked (mlock) or shared with the child of a fork.
  *
  * Units      Limits and totals are bytes.
  * Threads    All on one reactor.
@@ -99,7 +98,6 @@ struct pager_stats {
 	uint64_t clean;         /* of these, unchanged since they came */
 	uint64_t dropped_zero;  /* of these, all zero */
 	uint64_t kept;          /* that could not be moved */
-	uint64_t uncaptured;    /* bytes of anonymous memory that stay */
 	struct histogram fault; /* from the fault to the page */
 };
 
