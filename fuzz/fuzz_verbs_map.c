@@ -26,7 +26,7 @@ static void walk(const struct verbs_map *m, uint64_t offset, uint64_t length)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct verbs_wire_mapped again;
-	uint64_t offset, length, sum = 0;
+	uint64_t offset, length, end, sum = 0;
 	struct verbs_map m;
 
 	if (size < 16)
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	walk(&m, 0, sum);
 	if (verbs_codec_covers(&m, offset, length))
 		walk(&m, offset, length);
-	else if (length <= sum && offset <= sum && offset + length <= sum)
+	else if (!__builtin_add_overflow(offset, length, &end) && end <= sum)
 		abort();
 	return 0;
 }
