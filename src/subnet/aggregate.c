@@ -348,7 +348,7 @@ static void set_group(struct aggregate *a, unsigned sw, uint16_t vlid,
 	blocks_put(&a->lids, sw, vlid / 32u, bytes);
 }
 
-static bool has_groups(const struct aggregate *a, unsigned sw)
+bool aggregate_has_groups(const struct aggregate *a, unsigned sw)
 {
 	return sw < a->n_switches && a->sw[sw].cap > 0;
 }
@@ -359,7 +359,7 @@ int aggregate_bind(struct aggregate *a, unsigned sw,
 {
 	unsigned number = AGGREGATE_NO_GROUP;
 
-	if (!has_groups(a, sw))
+	if (!aggregate_has_groups(a, sw))
 		return 0;
 	if (blocks_need(&a->lids, h->vlid / 32u))
 		return -ENOMEM;
@@ -383,6 +383,6 @@ int aggregate_bind(struct aggregate *a, unsigned sw,
 
 void aggregate_unbind(struct aggregate *a, unsigned sw, uint16_t vlid)
 {
-	if (has_groups(a, sw) && blocks_has(&a->lids, vlid / 32u))
+	if (aggregate_has_groups(a, sw) && blocks_has(&a->lids, vlid / 32u))
 		set_group(a, sw, vlid, AGGREGATE_NO_GROUP);
 }

@@ -12,7 +12,9 @@
  *   plain table   one member's way for each switch: it stays as long as it
  *                 leads nearer; else that of the member that fewest hosts are
  *                 sent to.
- *   group         all such ways' ports; the switch spreads flows.
+ *   group         all such ways' ports; the switch spreads flows.  Where a
+ *                 member ends, the others' ways stand behind it: the switch
+ *                 takes them while that member is dead, before we know.
  *
  * What mixing members' ways adds to the channel dependencies is tried against
  * those of the routes (cdg_try); where it would close a cycle, the virtual LID

@@ -37,6 +37,8 @@ static const struct row {
 	[SET_SWITCH] = { subnet_got_switch, MAD_ATTR_SWITCH_INFO, MAD_SET,
 	                 TO_NODE },
 	[SET_PORT] = { subnet_set_port, MAD_ATTR_PORT_INFO, MAD_SET, TO_PORT },
+	[SET_LAG_SWITCH] = { subnet_set_lag_switch, MAD_ATTR_LAG_SWITCH,
+	                     MAD_SET, TO_NODE },
 	[SET_LFT] = { subnet_set_table, MAD_ATTR_LFT, MAD_SET, TO_SWITCH },
 	[SET_MFT] = { subnet_set_table, MAD_ATTR_MFT, MAD_SET, TO_SWITCH },
 	[SET_GROUPS] = { subnet_set_table, MAD_ATTR_LAG_GROUPS, MAD_SET,
@@ -159,6 +161,7 @@ static void fill(struct subnet *s, struct ask *a)
 	const struct todo *t = &a->todo;
 	const struct row *row = &rows[t->kind];
 	struct mad *m = &a->q.mad;
+	struct lag_switch w;
 	struct smp_port_info p;
 	uint32_t mod = 0;
 
@@ -174,6 +177,9 @@ static void fill(struct subnet *s, struct ask *a)
 		smp_put(m, &smp_port_info_table, &p);
 	} else if (t->kind == SET_LAG_HOST) {
 		put_lag_host(s, t, m);
+	} else if (t->kind == SET_LAG_SWITCH) {
+		subnet_lag_switch(s, t->at, &w);
+		smp_put(m, &lag_switch_table, &w);
 	} else if (t->kind >= SET_LFT && t->kind <= SET_VLARB) {
 		mod = subnet_table_data(s, t, mad_smp(m)->data);
 		m->header.attr_mod = be32_put(mod);

@@ -86,11 +86,22 @@ void subnet_link_lost(struct subnet *s, uint32_t port)
 	s->changed = true;
 	if (g->node[g->port[port].node].sw != GRAPH_NONE)
 		s->focus = g->node[g->port[port].node].sw;
-	s->focus_last = far->kind != GRAPH_SWITCH;
+	s->focus_how = far->kind != GRAPH_SWITCH ? FOCUS_LAST : FOCUS_NEAREST;
 	count_flap(s, port);
 	if (!s->full)
 		subnet_suspect(s, g->port[peer].node, far->way == peer);
 	g->port[peer].state = GRAPH_STATE_DOWN;
+}
+
+static void focus_first(struct subnet *s, uint32_t at, uint32_t host)
+{
+	const struct graph *g = &s->graph;
+
+	if (g->node[g->port[at].node].sw == GRAPH_NONE ||
+	    g->node[g->port[host].node].kind != GRAPH_CA)
+		return;
+	s->focus = g->node[g->port[at].node].sw;
+	s->focus_how = FOCUS_FIRST;
 }
 
 static void link_up(struct subnet *s, uint32_t a, uint32_t b)
@@ -105,6 +116,8 @@ static void link_up(struct subnet *s, uint32_t a, uint32_t b)
 	subnet_link_lost(s, b);
 	graph_link(g, a, b);
 	s->changed = true;
+	focus_first(s, a, b);
+	focus_first(s, b, a);
 	if (s->saw_all)
 		subnet_say(s, SUBNET_EVENT_LINK_UP, "%s - %s",
 		           subnet_name(s, a), subnet_name(s, b));

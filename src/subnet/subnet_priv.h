@@ -33,6 +33,7 @@ enum ask_kind {
 	ASK_LAG_SWITCH, /* node */
 	SET_SWITCH,     /* node: tops of tables */
 	SET_PORT,       /* port */
+	SET_LAG_SWITCH, /* node: its ways to others that skip */
 	SET_LFT,        /* switch, block; the same for the next three */
 	SET_MFT,
 	SET_GROUPS,
@@ -82,6 +83,8 @@ struct subnet_switch {
 	uint16_t adopt_top;  /* blocks to read, when it is new to us */
 	uint16_t groups_cap; /* 0: no groups */
 	uint16_t members_cap;
+	uint32_t lag_seed, lag_generation;
+	uint8_t ways[32]; /* LagSwitch.ways that it has */
 	bool asked_lag;
 	bool fresh;   /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
@@ -134,8 +137,11 @@ struct subnet {
 
 	uint32_t *silent; /* [node]: the pass in which it did not answer */
 	uint32_t room_silent;
-	uint32_t focus;  /* a switch near what changed; GRAPH_NONE */
-	bool focus_last; /* a host was cut off from it */
+	uint32_t focus; /* a switch near what changed; GRAPH_NONE */
+	/* A host was joined to it, or cut off from it: it comes first, so that
+	 * it knows what the others will send, or last, so that it sends
+	 * nothing back to them. */
+	enum { FOCUS_NEAREST, FOCUS_FIRST, FOCUS_LAST } focus_how;
 
 	struct ask *ask; /* [window] */
 	struct ask *free_ask;
@@ -254,6 +260,12 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
                            const struct mad *m);
 void subnet_set_lag_host(struct subnet *s, const struct todo *t, int err,
                          const struct mad *m);
+void subnet_set_lag_switch(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m);
+/* What a switch should be told. */
+void subnet_lag_switch(const struct subnet *s, uint32_t node,
+                       struct lag_switch *out);
+bool subnet_lag_switch_differs(const struct subnet *s, uint32_t node);
 /* The operator does not want this host aggregated: to be told so. */
 void subnet_lag_leave(struct subnet *s, struct aggregate_host *h);
 

@@ -115,7 +115,7 @@ bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
 	if (d->tick < g->changed + IBNET_DATA_SETTLE)
 		return false;
 	for (unsigned p = 1; p <= sw->n_ports; p++)
-		if (g->draining[p / 8] >> p % 8 & 1 &&
+		if (mask_has(g->draining, p) &&
 		    data_holds(&sw->ports[p], g->changed))
 			return false;
 	g->changed = 0;
@@ -177,7 +177,8 @@ static unsigned choose(struct ibnet_data *d, struct ibnet_port *p,
 	uint32_t dropped = sw->sw->dropped;
 	int out;
 
-	if (packet->choice && port_is_active(&sw->ports[packet->choice]))
+	if (packet->choice && port_is_active(&sw->ports[packet->choice]) &&
+	    !ibnet_skips(sw->sw, b->dlid, packet->choice))
 		return packet->choice;
 	out = ibnet_forward(sw, &key);
 	if (out > 0 && port_is_active(&sw->ports[out])) {
