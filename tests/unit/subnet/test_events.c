@@ -146,8 +146,8 @@ static void members_die_while_the_manager_is_frozen(void **state)
 	(void)state;
 	begin("clos:hosts=36,ports=2,radix=12");
 	start_flows(1);
-	for (unsigned i = 0; i < HOSTS; i++) {
-		snprintf(name, sizeof(name), "H%05u:%u", i, 1 + i % 2);
+	for (unsigned i = 0; i < HOSTS; i += 4) {
+		snprintf(name, sizeof(name), "H%05u:%u", i, 1 + i / 4 % 2);
 		ibnet_tick(r.net, 300);
 		ibnet_cut(ibnet_find(r.net, name));
 		ibnet_tick(r.net, 1500);
@@ -159,7 +159,7 @@ static void members_die_while_the_manager_is_frozen(void **state)
 		assert_int_equal(d.flows.reordered, 0);
 		assert_int_equal(ibnet_flow_silent(r.net), 0);
 		if (i % 3)
-			continue; /* it sleeps on */
+			continue; /* the manager sleeps on */
 		sm_rig_run_data(&r, 20, 10);
 		ibnet_restore(ibnet_find(r.net, name));
 		sm_rig_run_data(&r, 20, 10);
@@ -168,7 +168,7 @@ static void members_die_while_the_manager_is_frozen(void **state)
 		assert_int_equal(d.flows.sent - d.flows.received, lost);
 		assert_int_equal(d.flows.reordered, 0);
 	}
-	print_message("%u members died, %lu packets lost\n", HOSTS, lost);
+	print_message("%u members died, %lu packets lost\n", HOSTS / 4, lost);
 	ibnet_flow_clear(r.net);
 	sm_rig_fini(&r);
 }
