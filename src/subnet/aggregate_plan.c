@@ -331,6 +331,7 @@ int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
 		} else {
 			lidmap_assign(lids, LIDMAP_HOST, h->sys_guid, 0, 0);
 		}
+		h->slot = (uint32_t)h->vlid - lids->virtual_first;
 		p.h = h;
 		if (h->vlid && is_touched(h, touched))
 			err = route_host(&p, g);

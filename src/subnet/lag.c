@@ -55,6 +55,11 @@ void subnet_got_lag_host(struct subnet *s, const struct todo *t, int err,
 
 	if (!h)
 		return;
+	if (err && h->vlid) { /* it could, so it can: the answer was lost */
+		h->ask = true;
+		retry(s, 1000);
+		return;
+	}
 	if (!err)
 		smp_get(m, &lag_host_table, &said);
 	if (err || mad_status(m) || !lag_is_ours(said.magic, said.version) ||
@@ -108,11 +113,37 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
 	s->sw[sw].members_cap = said.members_cap;
 	s->sw[sw].lag_seed = said.seed;
 	s->sw[sw].lag_generation = said.generation;
+	s->sw[sw].adopt_groups = said.groups_used > 0;
 	memcpy(s->sw[sw].ways, said.ways, sizeof(said.ways));
 	aggregate_switch_can(&s->lag, sw, said.groups_cap, said.members_cap);
 	for (uint32_t i = 0; i < s->lag.n; i++)
 		s->lag.host[i].reroute = true;
 	s->plan_again = true;
+}
+
+void subnet_got_group_lids(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m)
+{
+	struct lag_lids said;
+
+	if (err || mad_status(m))
+		return;
+	smp_get(m, &lag_lids_table, &said);
+	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++)
+		if (aggregate_adopt_lid(&s->lag, t->at,
+		                        (uint16_t)(t->arg * LAG_LIDS_BLOCK + i),
+		                        said.group[i]))
+			subnet_todo(s, ASK_GROUPS, t->at,
+			            said.group[i] / LAG_GROUPS_BLOCK);
+}
+
+void subnet_got_groups(struct subnet *s, const struct todo *t, int err,
+                       const struct mad *m)
+{
+	/* Without memory it is written once more than it must be. */
+	if (!err && !mad_status(m))
+		(void)aggregate_adopt_groups(&s->lag, t->at, t->arg,
+		                             ((const struct smp *)m)->data);
 }
 
 void subnet_lag_switch(const struct subnet *s, uint32_t node,

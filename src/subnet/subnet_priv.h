@@ -31,6 +31,8 @@ enum ask_kind {
 	ASK_LFT,        /* switch, block */
 	ASK_LAG_HOST,   /* port */
 	ASK_LAG_SWITCH, /* node */
+	ASK_GROUP_LIDS, /* switch, block; ASK_GROUPS too */
+	ASK_GROUPS,
 	SET_SWITCH,     /* node: tops of tables */
 	SET_PORT,       /* port */
 	SET_LAG_SWITCH, /* node: its ways to others that skip */
@@ -86,7 +88,8 @@ struct subnet_switch {
 	uint32_t lag_seed, lag_generation;
 	uint8_t ways[32]; /* LagSwitch.ways that it has */
 	bool asked_lag;
-	bool fresh;   /* nothing is known of its tables */
+	bool adopt_groups; /* it has some, from another manager */
+	bool fresh;        /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
 };
 
@@ -149,6 +152,7 @@ struct subnet {
 	struct transact_request manager_q; /* handover, acknowledge, poll */
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
+	uint64_t silent_manager; /* port GUID of the master that we replace */
 	uint64_t quiet_until_ns;
 	uint64_t look_after_ns;
 	uint64_t mcast_unique;
@@ -200,6 +204,10 @@ void subnet_set_table(struct subnet *s, const struct todo *t, int err,
                       const struct mad *m);
 void subnet_got_lft(struct subnet *s, const struct todo *t, int err,
                     const struct mad *m);
+void subnet_got_group_lids(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m);
+void subnet_got_groups(struct subnet *s, const struct todo *t, int err,
+                       const struct mad *m);
 /* Fill the list with what the tables' phase sends. */
 void subnet_list_tables(struct subnet *s);
 /* For nets too large for a list: the next block in order. */

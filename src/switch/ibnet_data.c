@@ -105,12 +105,12 @@ void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g)
 		g->draining[i] |= g->mask[i];
 }
 
-bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid, unsigned in_port)
 {
 	const struct ibnet_data *d = sw->net->data;
 	struct switch_group *g = ibnet_group_of(sw->sw, lid);
 
-	if (!g || !g->changed)
+	if (!g || !g->changed || mask_has(g->mask, in_port))
 		return true;
 	if (d->tick < g->changed + IBNET_DATA_SETTLE)
 		return false;
@@ -217,7 +217,7 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	struct data_packet *packet;
 	unsigned out;
 
-	if (!ibnet_settled(sw, b->dlid)) {
+	if (!ibnet_settled(sw, b->dlid, p->peer->number)) {
 		p->queue.head->choice = 0;
 		wait(d, p);
 		return;

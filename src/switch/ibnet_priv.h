@@ -216,8 +216,9 @@ bool ibnet_forward_multicast(const struct ibnet_node *sw, uint16_t mlid,
 /* A group's members came, went or changed state: until what was chosen before
  * has gone, no packet is forwarded to it (D4 of switch/ibnet_data.h). */
 void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g);
-/* Whether packets for this LID may be forwarded again. */
-bool ibnet_settled(struct ibnet_node *sw, uint16_t lid);
+/* Whether packets for this LID that came in by this port may be forwarded.
+ * What came from a member is on its way to another one, as it was before. */
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid, unsigned in_port);
 /* The group of a LID; NULL: it has none. */
 struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid);
 
