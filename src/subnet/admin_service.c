@@ -295,3 +295,26 @@ void admin_gid_notice(struct admin *a, unsigned trap, const uint8_t gid[16])
 	field_encode(&notice_gid_table, &details, n.details);
 	admin_notice(a, &n);
 }
+
+void admin_ports(struct admin *a)
+{
+	struct graph *g = &a->s->graph;
+
+	for (uint32_t i = 0; i < g->n_ports; i++) {
+		struct graph_port *p = &g->port[i];
+		const struct graph_node *n = &g->node[p->node];
+		bool in = n->present && n->hops != UINT16_MAX &&
+		          (p->number == 0 || p->peer != GRAPH_NONE);
+		uint8_t gid[16];
+
+		if (!p->guid || in == p->served)
+			continue;
+		p->served = in;
+		admin_gid(a->s, p->guid, gid);
+		if (a->n_informs)
+			admin_gid_notice(a,
+			                 in ? NOTICE_IN_SERVICE
+			                    : NOTICE_OUT_OF_SERVICE,
+			                 gid);
+	}
+}

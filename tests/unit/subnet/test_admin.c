@@ -397,14 +397,18 @@ static void subscribers_get_reports(void **state)
 	                 0);
 	ibnet_cut(ibnet_find(r.net, "H00030:1"));
 	sm_rig_run(&r, 50);
-	assert_true(c.reports > 0);
-	assert_int_equal(c.last_trap, NOTICE_LINK_STATE);
+	/* The trap, and what follows from it for the port's GID. */
+	assert_int_equal(c.reports, 2);
+	assert_int_equal(c.last_trap, NOTICE_OUT_OF_SERVICE);
+	ibnet_restore(ibnet_find(r.net, "H00030:1"));
+	sm_rig_run(&r, 50);
+	assert_int_equal(c.last_trap, NOTICE_IN_SERVICE);
 	i.subscribe = 0;
 	assert_int_equal(ask(MAD_SET, MAD_ATTR_INFORM_INFO,
 	                     &sa_inform_info_table, 0, &i),
 	                 0);
 	c.reports = 0;
-	ibnet_restore(ibnet_find(r.net, "H00030:1"));
+	ibnet_cut(ibnet_find(r.net, "H00030:1"));
 	sm_rig_run(&r, 50);
 	assert_int_equal(c.reports, 0);
 }
