@@ -11,6 +11,10 @@
 /* Kept free of data, for control frames and answers without a body. */
 #define RESERVE FRAME_CONTROL_QUEUE
 
+/* A body of this many bytes is worth an entry of its own in the vector, where
+ * nothing else would share the buffer and the system call with it. */
+#define FRAME_ALONE 1024u
+
 /* One system call: what is in the buffer, and one long body. */
 struct large {
 	struct iovec iov[FABRIC_IOV_MAX + 1]; /* [0] is for the buffer */
@@ -254,6 +258,12 @@ static void end_read(struct frame_lane *l, uint64_t offset, uint32_t length)
 	l->lane.stats.ops++;
 }
 
+static bool is_alone(const struct frame_lane *l, uint32_t length)
+{
+	return length >= FRAME_ALONE && used(l) == FRAME_HEADER &&
+	       l->in_start == l->in_end;
+}
+
 /* The next piece; there is room for it. */
 static void make_piece(struct frame_lane *l, struct large *g)
 {
@@ -277,7 +287,7 @@ static void make_piece(struct frame_lane *l, struct large *g)
 
 		append_header(l, &f);
 	}
-	if (length > FRAME_SMALL)
+	if (length > FRAME_SMALL || is_alone(l, length))
 		g->length = length;
 	else
 		append_vector(l, g->iov + 1, g->n, length);
