@@ -36,7 +36,7 @@ static bool has_room(const struct frame_lane *l, size_t n)
 
 bool frame_send_has_room(const struct frame_lane *l)
 {
-	return has_room(l, l->answering ? FRAME_HEADER + FABRIC_PIECE + RESERVE
+	return has_room(l, l->answering ? FRAME_HEADER + FRAME_PIECE + RESERVE
 	                                : 4 * FRAME_HEADER);
 }
 
@@ -189,9 +189,11 @@ static bool make_frame(struct frame_lane *l, struct large *g)
 		return true;
 	}
 	left = op->length - op->moved;
-	f.length = left < FABRIC_PIECE ? (uint32_t)left : FABRIC_PIECE;
-	if (op->opcode != FABRIC_SEND)
+	f.length = (uint32_t)left; /* a message stays whole */
+	if (op->opcode != FABRIC_SEND) {
+		f.length = left < FRAME_PIECE ? (uint32_t)left : FRAME_PIECE;
 		f.offset += op->moved;
+	}
 	g->n = frame_receive_slice(op, op->moved, f.length, g->iov + 1);
 	if (g->n == 0 && op->refused) {
 		f.length = 0;
@@ -269,7 +271,7 @@ static void make_piece(struct frame_lane *l, struct large *g)
 {
 	struct target_request *q = &l->request;
 	uint64_t offset = q->done, left = q->first.total - offset;
-	uint32_t length = left < FABRIC_PIECE ? (uint32_t)left : FABRIC_PIECE;
+	uint32_t length = left < FRAME_PIECE ? (uint32_t)left : FRAME_PIECE;
 
 	g->n = FABRIC_ACCESS_IOV;
 	if (!length || !target_place(l->target, q, length, g->iov + 1, &g->n)) {
