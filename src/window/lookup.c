@@ -201,8 +201,8 @@ static void answer_sent(struct fabric_op *op, enum fabric_status status)
 	free(a);
 }
 
-bool lookup_answer(struct lookup *l, struct session *session,
-                   const struct lookup_message *answer)
+bool lookup_post(struct lookup *l, struct session *session,
+                 const struct lookup_message *m)
 {
 	struct answer *a;
 
@@ -213,6 +213,6 @@ bool lookup_answer(struct lookup *l, struct session *session,
 		return false;
 	a->lookup = l;
 	l->n_answers++;
-	post(&a->letter, session, answer, answer_sent);
+	post(&a->letter, session, m, answer_sent);
 	return true;
 }

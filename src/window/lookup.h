@@ -38,7 +38,7 @@ struct lookup {
 	unsigned n_answers;
 };
 
-/* `answer` is valid with err 0 alone. */
+/* `answer` is NULL if none came. */
 typedef void (*lookup_done_fn)(void *ctx, int err,
                                const struct lookup_message *answer);
 
@@ -65,8 +65,8 @@ void lookup_end_all(struct lookup *l, const char *node, int err);
 void lookup_answered(struct lookup *l, const char *node,
                      const struct lookup_message *answer);
 
-/* Send an answer.  @return whether it could be sent. */
-bool lookup_answer(struct lookup *l, struct session *session,
-                   const struct lookup_message *answer);
+/* Send an answer, or a notice.  @return whether it could be sent. */
+bool lookup_post(struct lookup *l, struct session *session,
+                 const struct lookup_message *m);
 
 #endif /* WINDOW_LOOKUP_H */

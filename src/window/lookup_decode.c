@@ -60,8 +60,7 @@ static int decode_ask(const struct lookup_wire *w, struct lookup_message *m)
 		return n == 0 && all_zero(w->name, sizeof(w->name)) ? 0
 		                                                    : -EINVAL;
 	case LOOKUP_LEND:
-		return m->rights == 0 &&
-		                       all_zero(w->name, sizeof(w->name)) &&
+		return m->rights == 0 && all_zero(w->name, sizeof(w->name)) &&
 		                       all_zero(w->key, sizeof(w->key)) &&
 		                       all_zero(w->process, sizeof(w->process))
 		               ? 0
@@ -86,10 +85,9 @@ static int decode_answer(const struct lookup_wire *w, struct lookup_message *m)
 	if (status >= ARRAY_LEN(errnos) || m->rights & ~ALL_RIGHTS ||
 	    m->flags & ~LOOKUP_FLAGS || !all_zero(w->name, sizeof(w->name)) ||
 	    !all_zero(w->process, sizeof(w->process)) ||
-	    (status != LOOKUP_OK &&
-	     (m->rights || m->lease_ms || m->flags ||
-	      (m->length && status != LOOKUP_FULL) ||
-	      !all_zero(w->key, sizeof(w->key)))))
+	    (status != LOOKUP_OK && (m->rights || m->lease_ms || m->flags ||
+	                             (m->length && status != LOOKUP_FULL) ||
+	                             !all_zero(w->key, sizeof(w->key)))))
 		return -EINVAL;
 	m->status = (enum lookup_status)status;
 	return 0;

@@ -38,11 +38,11 @@ enum lookup_type {
 };
 
 enum lookup_what {
-	LOOKUP_KEY = 1,  /* by key: is `process` its holder? */
-	LOOKUP_NAME = 2, /* by name: the asking node's key */
-	LOOKUP_SYNC = 3, /* by key: make what was written durable */
-	LOOKUP_LEND = 4, /* `length` bytes of what the node offers */
-	LOOKUP_RENEW = 5, /* by key: the lease of what was lent begins anew */
+	LOOKUP_KEY = 1,    /* by key: is `process` its holder? */
+	LOOKUP_NAME = 2,   /* by name: the asking node's key */
+	LOOKUP_SYNC = 3,   /* by key: make what was written durable */
+	LOOKUP_LEND = 4,   /* `length` bytes of what the node offers */
+	LOOKUP_RENEW = 5,  /* by key: the lease of what was lent begins anew */
 	LOOKUP_RETURN = 6, /* by key: it is not needed any more */
 };
 
