@@ -50,15 +50,21 @@ static const struct cli_cmd table[] = {
 	               { "count", "N", "end after so many; else on Ctrl-C" } },
 	  .run = cmd_top_run },
 	{ .path = "run",
-	  .args = "--local SIZE (--donor NODE/WINDOW... | --store DRIVE) "
-	          "[--copies N] [--encrypt] -- PROGRAM ARG...",
+	  .args = "--local SIZE [--donor NODE[/WINDOW]...] [--store DRIVE] "
+	          "[--far SIZE] [--copies N] [--encrypt] -- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
-	  .example = "run --local 1G --donor beta/far,gamma/far -- sort big",
+	  .example = "run --local 1G --donor beta,gamma -- sort big",
 	  .n_min = 1,
 	  .n_max = WORDS_MAX,
 	  .options = { { "local", "SIZE", "memory that it may keep here" },
-	               { "donor", "NODE/WINDOW...", "where the rest goes" },
-	               { "store", "DRIVE", "or a drive, such as file:PATH" },
+	               { "donor", "NODE[/WINDOW]...",
+	                 "who keeps the rest: a node that offers memory, or "
+	                 "a window" },
+	               { "store", "DRIVE",
+	                 "a drive, such as file:PATH, instead of donors or for "
+	                 "what they have no room for" },
+	               { "far", "SIZE",
+	                 "memory to ask nodes for; up to 4 x --local" },
 	               { "copies", "N", "donors that keep each page; 2" },
 	               { "encrypt", NULL, "what leaves" } },
 	  .run = cmd_run },

@@ -72,8 +72,8 @@ static void fill_fabric(struct state *s)
 	w = state_add_window(&s->windows, "disk", NULL);
 	w->size = 4096;
 	strcpy(w->file, "/srv/a \"b\"");
-	s->offer = json_tokener_parse(
-		"{\"size\":8388608,\"allow\":[\"alpha\"]}");
+	s->offer =
+		json_tokener_parse("{\"size\":8388608,\"allow\":[\"alpha\"]}");
 	s->subnet = json_tokener_parse("{\"device\":\"mlx5_0\",\"priority\":5,"
 	                               "\"lag_off\":[\"0x2c903\"]}");
 }
