@@ -33,6 +33,7 @@ struct source {
 struct piece {
 	struct backing *backing;
 	struct source *source;
+	struct block_device *dev; /* NULL: it is out, or has left */
 	uint64_t size;
 	unsigned index; /* in the store */
 };
@@ -122,7 +123,9 @@ static int make_piece(struct backing *b, struct source *s, struct reach *reach,
 		free(p);
 		return err;
 	}
-	*p = (struct piece){ .backing = b, .source = s, .size = (*dev)->size };
+	*p = (struct piece){
+		.backing = b, .source = s, .dev = *dev, .size = (*dev)->size
+	};
 	*out = p;
 	return 0;
 }
@@ -232,9 +235,29 @@ static const char *name_of(const struct backing *b, unsigned index)
 	return b->piece[index] ? b->piece[index]->source->name : "the spare";
 }
 
+/*
+ * Whoever is silent longer is taken for dead, unless nobody else has what it
+ * has: when all are silent it is rather this host that is slow.
+ */
+static void set_deadlines(struct backing *b, unsigned ms)
+{
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		if (b->piece[i] && b->piece[i]->dev)
+			donor_set_deadline(b->piece[i]->dev, ms);
+}
+
+static void forget_device(struct backing *b, unsigned index)
+{
+	if (b->piece[index])
+		b->piece[index]->dev = NULL;
+}
+
 static void store_lost(void *ctx, unsigned index, int err)
 {
-	const struct backing *b = ctx;
+	struct backing *b = ctx;
+
+	forget_device(b, index);
+	set_deadlines(b, DONOR_ALONE_MS);
 
 	say(b, "donor %s fails (%s): %s", name_of(b, index), strerror(-err),
 	    b->opts.copies > 1 ? "what it had comes from the other copies"
@@ -243,14 +266,20 @@ static void store_lost(void *ctx, unsigned index, int err)
 
 static void store_left(void *ctx, unsigned index)
 {
-	const struct backing *b = ctx;
+	struct backing *b = ctx;
+
+	forget_device(b, index);
 
 	say(b, "donor %s has its memory back", name_of(b, index));
 }
 
 static void store_whole(void *ctx)
 {
-	say(ctx, "all pages have all their copies again");
+	struct backing *b = ctx;
+
+	if (b->opts.copies > 1)
+		set_deadlines(b, DONOR_DEADLINE_MS);
+	say(b, "all pages have all their copies again");
 }
 
 /* -- opening --------------------------------------------------------------- */
@@ -295,18 +324,19 @@ static int borrow(struct opening *o, struct source *s, uint64_t bytes,
                   uint64_t *got, struct err *e)
 {
 	uint64_t free_there = 0;
-	int err = open_piece(o, s, bytes, &free_there, e);
+	struct err why = { 0 };
+	int err = open_piece(o, s, bytes, &free_there, &why);
 
-	*got = err ? 0 : bytes;
-	if (err != -ENOSPC)
-		return err;
-	o->refused = *e;
-	bytes = free_there / STORE_EXTENT * STORE_EXTENT;
-	if (bytes == 0)
-		return 0;
-	err = open_piece(o, s, bytes, NULL, e);
-	*got = err ? 0 : bytes;
-	return err == -ENOSPC ? 0 : err;
+	*got = 0;
+	if (err == -ENOSPC) {
+		o->refused = why;
+		why = (struct err){ 0 };
+		bytes = free_there / STORE_EXTENT * STORE_EXTENT;
+		err = bytes ? open_piece(o, s, bytes, NULL, &why) : -ENOSPC;
+	}
+	if (!err)
+		*got = bytes;
+	return err && err != -ENOSPC ? err_set(e, err, "%s", why.text) : 0;
 }
 
 /* Equal parts, and what some do not have from the others. */
@@ -387,7 +417,7 @@ static int make_store(struct opening *o, struct err *e)
 		else
 			keep_piece(b, o->piece[i], i);
 	}
-	if (err == -ENOSPC && o->refused.code)
+	if (err == -ENOSPC && o->refused.code && e)
 		*e = o->refused;
 	return err;
 }

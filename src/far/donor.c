@@ -19,7 +19,7 @@
 struct command {
 	struct list link; /* free, or under way in order of their start */
 	struct block_request *request; /* NULL: free, or given up */
-	uint64_t due_ns;
+	uint64_t start_ns;
 };
 
 struct donor {
@@ -139,8 +139,7 @@ static void start(struct donor *d, struct command *c, struct block_request *q)
 		return;
 	}
 	c->request = q;
-	c->due_ns =
-		reactor_now_ns(d->reactor) + d->opts.deadline_ms * NS_PER_MS;
+	c->start_ns = reactor_now_ns(d->reactor);
 	list_append(&d->busy, &c->link);
 }
 
@@ -299,7 +298,8 @@ static void forgive(struct donor *d, uint64_t now)
 	if (since < 3 * CHECK_NS)
 		return;
 	LIST_FOREACH (l, &d->busy)
-		list_entry(l, struct command, link)->due_ns += since - CHECK_NS;
+		list_entry(l, struct command, link)->start_ns +=
+			since - CHECK_NS;
 }
 
 static void give_up_late(struct donor *d, uint64_t now)
@@ -310,7 +310,7 @@ static void give_up_late(struct donor *d, uint64_t now)
 		struct command *c = list_entry(l, struct command, link);
 		struct block_request *q = c->request;
 
-		if (c->due_ns > now)
+		if (now < c->start_ns + d->opts.deadline_ms * NS_PER_MS)
 			break;
 		late = true;
 		c->request = NULL;
@@ -403,6 +403,11 @@ static const struct block_ops donor_ops = {
 	.submit = donor_submit,
 	.close = donor_close,
 };
+
+void donor_set_deadline(struct block_device *dev, unsigned ms)
+{
+	donor_of(dev)->opts.deadline_ms = ms;
+}
 
 struct reach_spec donor_reach(const struct donor_opts *o)
 {

@@ -69,4 +69,7 @@ struct reach_spec donor_reach(const struct donor_opts *o);
 int donor_open(const struct donor_opts *o, struct reach *reach,
                struct block_device **out, struct err *e);
 
+/* For requests that are under way, too. */
+void donor_set_deadline(struct block_device *donor, unsigned ms);
+
 #endif /* FAR_DONOR_H */
