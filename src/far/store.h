@@ -33,7 +33,8 @@
  *   N2  a chunk is read only from where all its writes have gone;
  *   N3  a donor is closed, which gives its memory back, only when nothing is
  *       on it and no request can touch it;
- *   N4  a write waits for the move of its own chunk at most, reads for none.
+ *   N4  a write waits at most for the move of its own chunk and the three
+ *       beside it, reads for none.
  */
 #ifndef FAR_STORE_H
 #define FAR_STORE_H

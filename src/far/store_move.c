@@ -116,7 +116,7 @@ static void close_retired(struct store *s)
 
 		if (d->state != STORE_DONOR_RETIRING || oldest <= d->barrier ||
 		    s->worker.inflight[i] > 0 ||
-		    s->mover.state >= MOVER_READING)
+		    s->mover.state == MOVER_COPYING)
 			continue;
 		block_close(d->dev);
 		*d = (struct store_device){ .state = STORE_DONOR_NONE };
@@ -159,7 +159,7 @@ const struct handoff_row *store_move_map(struct store *s, struct store_part *p)
 		return &s->row[p->row].map;
 	if (p->chunk < m->chunk)
 		return &m->both;
-	if (p->chunk == m->chunk && m->state >= MOVER_QUIET &&
+	if (p->chunk < m->chunk + MOVE_CHUNKS && m->state >= MOVER_QUIET &&
 	    p->op.kind == RAID_WRITE) {
 		list_append(&m->held, &p->held);
 		store_move_look(s); /* perhaps the move waited for this one */
@@ -212,15 +212,15 @@ static void complete_move(struct store *s)
 	store_move_look(s);
 }
 
-/* As long as the chunk took, so that half of what donors can do is left; but
+/* As long as the chunks took, so that half of what donors can do is left; but
  * an owner that takes its memory back is not kept waiting. */
-static void after_chunk(struct store *s)
+static void after_chunks(struct store *s)
 {
 	struct mover *m = &s->mover;
 	const struct handoff_row *map = &s->row[m->row].map;
 	uint64_t took = reactor_now_ns(s->reactor) - m->began_ns;
 
-	m->chunk++;
+	m->chunk += MOVE_CHUNKS;
 	m->state = MOVER_PAUSED;
 	release_held(s);
 	if (m->n_retiring)
@@ -229,19 +229,6 @@ static void after_chunk(struct store *s)
 		took = 0;
 	if (timer_start(s->reactor, &m->pause, took))
 		step(s);
-}
-
-static void chunk_written(struct block_request *q, int err)
-{
-	struct store *s = store_of_mover(container_of(q, struct mover, write));
-	struct mover *m = &s->mover;
-
-	if (err && !m->is_aborted)
-		store_lose(&s->dev, m->target, err);
-	if (m->is_aborted)
-		abort_move(s);
-	else
-		after_chunk(s);
 }
 
 /*
@@ -265,64 +252,113 @@ static void give_up(struct store *s)
 	release_held(s);
 }
 
-static void chunk_read(struct raid_op *op, int err)
+static void copied(struct store *s)
 {
-	struct store *s = store_of_mover(container_of(op, struct mover, read));
 	struct mover *m = &s->mover;
 
-	if (err && !m->is_aborted) {
-		give_up(s);
+	if (--m->pending > 0)
 		return;
-	}
-	if (m->is_aborted) {
+	if (m->is_aborted)
 		abort_move(s);
+	else if (m->has_failed)
+		give_up(s);
+	else
+		after_chunks(s);
+}
+
+static void chunk_written(struct block_request *q, int err)
+{
+	struct mover_copy *c = container_of(q, struct mover_copy, write);
+	struct store *s = store_of_mover(c->mover);
+
+	if (err && !c->mover->is_aborted)
+		store_lose(&s->dev, c->mover->target, err);
+	copied(s);
+}
+
+static void chunk_read(struct raid_op *op, int err)
+{
+	struct mover_copy *c = container_of(op, struct mover_copy, read);
+	struct mover *m = c->mover;
+	struct store *s = store_of_mover(m);
+
+	if (err || m->is_aborted) {
+		m->has_failed |= err != 0;
+		copied(s);
 		return;
 	}
-	m->state = MOVER_WRITING;
-	m->write = (struct block_request){
+	c->write = (struct block_request){
 		.op = BLOCK_WRITE,
-		.offset = m->extent * STORE_EXTENT + m->chunk * CHUNK_BYTES,
+		.offset = m->extent * STORE_EXTENT + c->chunk * CHUNK_BYTES,
 		.length = CHUNK_BYTES,
-		.iov = &m->iov,
+		.iov = &c->iov,
 		.iov_count = 1,
 		.done = chunk_written,
 	};
-	block_submit(s->device[m->target].dev, &m->write);
+	block_submit(s->device[m->target].dev, &c->write);
 }
 
-static void read_chunk(struct store *s)
+static void copy_chunk(struct store *s, struct mover_copy *c)
 {
-	struct mover *m = &s->mover;
 	int err;
 
-	m->state = MOVER_READING;
-	m->read.kind = RAID_READ;
-	m->read.flags = 0;
-	m->read.offset = 0;
-	m->read.length = CHUNK_BYTES;
-	m->read.iov = &m->iov;
-	m->read.iov_count = 1;
-	m->read.done = chunk_read;
-	err = raid_submit(&s->worker, &s->row[m->row].map, m->chunk, &m->read);
+	c->read.kind = RAID_READ;
+	c->read.flags = 0;
+	c->read.offset = 0;
+	c->read.length = CHUNK_BYTES;
+	c->read.iov = &c->iov;
+	c->read.iov_count = 1;
+	c->read.done = chunk_read;
+	s->mover.pending++;
+	err = raid_submit(&s->worker, &s->row[s->mover.row].map, c->chunk,
+	                  &c->read);
 	if (err)
-		chunk_read(&m->read, err);
+		chunk_read(&c->read, err);
 }
 
-static bool is_being_written(const struct store *s, uint32_t row,
-                             uint32_t chunk)
+static void copy_chunks(struct store *s)
 {
+	struct mover *m = &s->mover;
+
+	m->state = MOVER_COPYING;
+	m->has_failed = false;
+	m->pending = 1; /* for this loop */
+	for (unsigned i = 0; i < MOVE_CHUNKS; i++) {
+		m->copy[i].chunk = m->chunk + i;
+		if (is_written(&s->row[m->row], m->chunk + i))
+			copy_chunk(s, &m->copy[i]);
+	}
+	copied(s);
+}
+
+static bool is_being_written(const struct store *s)
+{
+	const struct mover *m = &s->mover;
+
 	LIST_FOREACH (l, &s->active) {
 		const struct store_part *p =
 			list_entry(l, struct store_part, link);
 
-		if (p->row == row && p->chunk == chunk &&
+		if (p->row == m->row && p->chunk >= m->chunk &&
+		    p->chunk < m->chunk + MOVE_CHUNKS &&
 		    p->op.kind == RAID_WRITE && !list_linked(&p->held))
 			return true;
 	}
 	return false;
 }
 
-/* On to the next chunk that has been written, or the end. */
+/* None of the next MOVE_CHUNKS has been written. */
+static bool is_empty(const struct store *s)
+{
+	const struct mover *m = &s->mover;
+
+	for (unsigned i = 0; i < MOVE_CHUNKS; i++)
+		if (is_written(&s->row[m->row], m->chunk + i))
+			return false;
+	return true;
+}
+
+/* On to what has been written, or the end. */
 static void step(struct store *s)
 {
 	struct mover *m = &s->mover;
@@ -331,24 +367,23 @@ static void step(struct store *s)
 		abort_move(s);
 		return;
 	}
-	while (m->chunk < CHUNKS && !is_written(&s->row[m->row], m->chunk))
-		m->chunk++;
+	while (m->chunk < CHUNKS && is_empty(s))
+		m->chunk += MOVE_CHUNKS;
 	if (m->chunk == CHUNKS) {
 		complete_move(s);
 		return;
 	}
 	m->began_ns = reactor_now_ns(s->reactor);
 	m->state = MOVER_QUIET;
-	if (!is_being_written(s, m->row, m->chunk))
-		read_chunk(s);
+	if (!is_being_written(s))
+		copy_chunks(s);
 }
 
 void store_move_part_ended(struct store *s, const struct store_part *p)
 {
 	const struct mover *m = &s->mover;
 
-	if (m->n_retiring || (m->state == MOVER_QUIET && m->row == p->row &&
-	                      m->chunk == p->chunk))
+	if (m->n_retiring || (m->state == MOVER_QUIET && m->row == p->row))
 		store_move_look(s);
 }
 
@@ -459,7 +494,7 @@ static void look(struct task *t)
 		return;
 	retire_empty(s);
 	close_retired(s);
-	if (m->state == MOVER_QUIET && !is_being_written(s, m->row, m->chunk))
+	if (m->state == MOVER_QUIET && !is_being_written(s))
 		step(s);
 	if (m->state != MOVER_IDLE || find_work(s, true, &lacking, &missing) ||
 	    find_work(s, false, &lacking, &missing))
@@ -535,8 +570,12 @@ int store_move_init(struct store *s)
 	list_init(&m->held);
 	m->pause.fire = paused;
 	m->look.run = look;
-	m->buffer = malloc(CHUNK_BYTES);
-	m->iov = (struct iovec){ m->buffer, CHUNK_BYTES };
+	m->buffer = malloc(MOVE_CHUNKS * CHUNK_BYTES);
+	for (unsigned i = 0; i < MOVE_CHUNKS; i++) {
+		m->copy[i].mover = m;
+		m->copy[i].iov = (struct iovec){ m->buffer + i * CHUNK_BYTES,
+			                         CHUNK_BYTES };
+	}
 	return m->buffer ? 0 : -ENOMEM;
 }
 
@@ -546,7 +585,7 @@ void store_move_fini(struct store *s)
 
 	timer_stop(s->reactor, &m->pause);
 	m->is_ending = m->is_aborted = true;
-	while (m->state >= MOVER_READING || m->is_looking)
+	while (m->state == MOVER_COPYING || m->is_looking)
 		reactor_poll(s->reactor);
 	timer_stop(s->reactor, &m->pause);
 	free(m->buffer);

@@ -3,10 +3,10 @@
  * What the two halves of far/store share: store.c serves requests, and
  * store_move.c moves rows.
  *
- * A move is of one row and one member at a time.  Below `chunk` its requests
- * go by `both`, from there on by the row's own map; the chunk that is being
- * copied takes no writes (they are held), and its copy begins when those that
- * were under way have ended.
+ * A move is of one row and one member at a time, MOVE_CHUNKS at a time.  Below
+ * `chunk` requests go by `both`, from there on by the row's own map; chunks
+ * that are being copied take no writes (they are held), and the copy begins
+ * when those that were under way have ended.
  */
 #ifndef FAR_STORE_PRIV_H
 #define FAR_STORE_PRIV_H
@@ -19,6 +19,7 @@
 #include "volume/raid/raid.h"
 
 #define CHUNKS (STORE_EXTENT / CHUNK_BYTES) /* of a row */
+#define MOVE_CHUNKS 4u                      /* a divisor of that */
 
 struct store_device {
 	struct block_device *dev;
@@ -53,28 +54,36 @@ struct store_part {
 
 enum mover_state {
 	MOVER_IDLE,
-	MOVER_PAUSED,  /* between two chunks */
-	MOVER_QUIET,   /* until writes to the chunk have ended */
-	MOVER_READING, /* the chunk */
-	MOVER_WRITING,
+	MOVER_PAUSED, /* between two groups of chunks */
+	MOVER_QUIET,  /* until writes to them have ended */
+	MOVER_COPYING,
+};
+
+/* One chunk on its way. */
+struct mover_copy {
+	struct mover *mover;
+	struct raid_op read;
+	struct block_request write;
+	uint32_t chunk;
+	struct iovec iov;
 };
 
 struct mover {
 	enum mover_state state;
 	bool is_ending;   /* the store is being closed */
 	bool is_aborted;  /* the target is out; seen at the next step */
+	bool has_failed;  /* to read one of the chunks */
 	bool has_asked;   /* wants() was called, and not answered */
 	bool is_degraded; /* whole() is owed */
 	uint32_t row;
 	unsigned member;
-	uint32_t chunk;
+	uint32_t chunk; /* the first of MOVE_CHUNKS */
 	uint16_t target;
 	uint32_t extent;
 	struct handoff_row both;
-	struct raid_op read;
-	struct block_request write;
-	struct iovec iov;
-	uint8_t *buffer; /* CHUNK_BYTES */
+	struct mover_copy copy[MOVE_CHUNKS];
+	unsigned pending; /* copies */
+	uint8_t *buffer;  /* of all copies */
 	uint64_t began_ns;
 	struct timer pause;
 	struct task look; /* for work */
