@@ -341,6 +341,25 @@ static void a_donor_that_leaves_is_emptied_first(void **state)
 	}
 }
 
+/* What went to chunks that had moved is not on the donor that leaves. */
+static void a_new_donor_that_dies_leaves_no_old_bytes(void **state)
+{
+	(void)state;
+	open_store(2, 2, ROWS);
+	work(3000);
+	store_add(store, donor(3, ROWS), 3, false);
+	store_leave(store, 0);
+	work(400);
+	assert_int_not_equal(index_of(0, STORE_DONOR_LEAVING),
+	                     STORE_DONORS_MAX);
+	kill_donors(3);
+	work_until(&heard.n_lost, 1);
+	work(1000);
+	drain();
+	check_all();
+	close_store();
+}
+
 static void without_room_the_other_copy_serves_alone(void **state)
 {
 	(void)state;
@@ -495,6 +514,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_that_is_lost_is_made_again),
 		cmocka_unit_test(a_donor_that_leaves_is_emptied_first),
+		cmocka_unit_test(a_new_donor_that_dies_leaves_no_old_bytes),
 		cmocka_unit_test(without_room_the_other_copy_serves_alone),
 		cmocka_unit_test(the_only_copy_moves_to_the_spare),
 		cmocka_unit_test(what_was_lost_on_the_way_is_an_error),
