@@ -58,6 +58,11 @@ struct session *host_session(struct window_host *host, const char *node)
 	return peer ? node_peer_session(peer) : NULL;
 }
 
+static struct session *session_to(void *ctx, const char *node)
+{
+	return host_session(ctx, node);
+}
+
 /* -- the service: other nodes ask for memory ------------------------------- */
 
 static enum fabric_status host_access(void *ctx, struct fabric_peer *from,
@@ -312,15 +317,10 @@ void host_answer(struct window_host *host, struct guard *guard,
 void host_notice(struct window_host *host, const struct loan *loan,
                  uint64_t left_ms)
 {
-	struct session *session = host_session(host, loan->grant->holder.node);
-
-	if (session)
-		lookup_post(&host->lookup, session,
-		            &(struct lookup_message){
-				    .type = LOOKUP_NOTICE,
-				    .key = loan->grant->key,
-				    .lease_ms = left_ms,
-			    });
+	lookup_answer(&host->lookup, loan->grant->holder.node,
+	              &(struct lookup_message){ .type = LOOKUP_NOTICE,
+	                                        .key = loan->grant->key,
+	                                        .lease_ms = left_ms });
 }
 
 static void noticed(struct window_host *host, const char *node,
@@ -341,11 +341,9 @@ struct syncing {
 static void synced(void *ctx, int err)
 {
 	struct syncing *s = ctx;
-	struct session *session = host_session(s->host, s->node);
 
 	s->answer.status = lookup_status_from_errno(err);
-	if (session)
-		lookup_post(&s->host->lookup, session, &s->answer);
+	lookup_answer(&s->host->lookup, s->node, &s->answer);
 	s->host->n_syncing--;
 	s->host->n_busy--;
 	host_settled(s->host);
@@ -398,8 +396,7 @@ static enum fabric_status host_received(void *ctx, struct fabric_peer *from,
 	if (g && m.what == LOOKUP_SYNC)
 		sent = start_sync(host, p->guard.who.node, g, &answer);
 	else
-		sent = lookup_post(&host->lookup, node_peer_session(from),
-		                   &answer);
+		sent = lookup_answer(&host->lookup, p->guard.who.node, &answer);
 	return sent ? FABRIC_OK : FABRIC_BUSY;
 }
 
@@ -415,6 +412,12 @@ int window_host_create(const struct window_host_opts *opts,
 		free(host);
 		return err_set(e, -ENOMEM, "no memory for windows");
 	}
+	if (lookup_init(&host->lookup, opts->reactor, WINDOW_ASK_TIMEOUT_MS,
+	                session_to, host)) {
+		grant_table_fini(&host->grants);
+		free(host);
+		return err_set(e, -EIO, "the system gives no random numbers");
+	}
 	host->reactor = opts->reactor;
 	snprintf(host->node, sizeof(host->node), "%s", opts->node);
 	host->service = (struct fabric_service){ .ctx = host,
@@ -426,7 +429,6 @@ int window_host_create(const struct window_host_opts *opts,
 		                                 .map = host_map };
 	host->grants.died = key_died;
 	host->grants.ctx = host;
-	lookup_init(&host->lookup, host->reactor, WINDOW_ASK_TIMEOUT_MS);
 	lend_init(&host->lend, &host->grants);
 	list_init(&host->peers);
 	list_init(&host->named);

@@ -67,12 +67,14 @@ int region_map(int fd, uint64_t offset, uint64_t length, unsigned rights,
 	return map(fd, offset, length, rights, MAP_NORESERVE, out, e);
 }
 
+/* All of its blocks are there, as far as the file system can promise: a touch
+ * of one that the disk has no room for would end the daemon with SIGBUS. */
 static int sized_file(int fd, const char *path, uint64_t *length, struct err *e)
 {
 	struct stat st;
+	int err;
 
-	if (fstat(fd, &st) || (*length && st.st_size < (off_t)*length &&
-	                       ftruncate(fd, (off_t)*length)))
+	if (fstat(fd, &st))
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "%s is not a file", path);
@@ -80,7 +82,16 @@ static int sized_file(int fd, const char *path, uint64_t *length, struct err *e)
 		*length = (uint64_t)st.st_size;
 	if (*length == 0)
 		return err_set(e, -EINVAL, "%s is empty; say how large", path);
-	return 0;
+	if (!fallocate(fd, 0, 0, (off_t)*length))
+		return 0;
+	err = -errno;
+	if (err == -EOPNOTSUPP &&
+	    (st.st_size >= (off_t)*length || !ftruncate(fd, (off_t)*length)))
+		return 0;
+	if (ftruncate(fd, st.st_size))
+		err = -errno;
+	return err_set(e, err, "%s has no room for %llu bytes: %s", path,
+	               (unsigned long long)*length, strerror(-err));
 }
 
 int region_make(const char *path, uint64_t length, struct region **out,

@@ -47,8 +47,12 @@ struct region {
 int region_map(int fd, uint64_t offset, uint64_t length, unsigned rights,
                struct region **out, struct err *e);
 
-/* Memory of the daemon's: zeroes, or the file at `path` (made if absent; 0
- * bytes: as long as it is).  Rights are all. */
+/*
+ * Memory of the daemon's: zeroes, or the file at `path` (made if absent; 0
+ * bytes: as long as it is), whose blocks are allocated.  Rights are all.
+ *
+ * @return 0; -EINVAL; -ENOSPC, -ENOMEM, or as open().
+ */
 int region_make(const char *path, uint64_t length, struct region **out,
                 struct err *e);
 
