@@ -50,7 +50,7 @@ struct lookup {
 	unsigned n_answers;
 };
 
-/* `answer` is valid with err 0 alone. */
+/* `answer` is NULL if none came. */
 typedef void (*lookup_done_fn)(void *ctx, int err,
                                const struct lookup_message *answer);
 
@@ -83,7 +83,7 @@ void lookup_end_all(struct lookup *l, const char *node, int err);
 void lookup_answered(struct lookup *l, const char *node,
                      const struct lookup_message *answer);
 
-/* Send an answer.  @return false: the node is not known, LOOKUP_ANSWERS are
+/* Send an answer, or a notice.  @return false: the node is not known, LOOKUP_ANSWERS are
  * under way, or no memory. */
 bool lookup_answer(struct lookup *l, const char *node,
                    const struct lookup_message *answer);
