@@ -400,8 +400,7 @@ void far_evict_start(struct space *s)
 		return;
 	if (pager->slots.n - pager->slots.used < FAR_BATCH)
 		return;
-	if (resident_count(&s->resident) < FAR_BATCH)
-		far_scan_harvest(s, 8 * FAR_BATCH);
+	far_scan_harvest(s, 8 * FAR_BATCH);
 	if (resident_count(&s->resident) == 0)
 		return;
 	c = parcel_new(s);

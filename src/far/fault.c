@@ -39,13 +39,24 @@ static unsigned count_none(const struct space *s, uint64_t number,
 	return n;
 }
 
-/* A program that fills memory faster than pages leave is held up. */
+/* A program that asks for pages faster than others leave is held up. */
 static bool hold(struct space *s, uint64_t number)
 {
 	if (!pager_is_full(s->pager) || !s->parcel || s->n_held == HELD_MAX)
 		return false;
 	s->held[s->n_held++] = number;
 	return true;
+}
+
+/* Where there is no memory for the entry a scan may find the page later. */
+static void note_zero(struct space *s, uint64_t number)
+{
+	struct far_page *p = page_map_get(s->map, number);
+
+	if (!p)
+		return;
+	p->hot = 0;
+	resident_add(&s->resident, number, p);
 }
 
 static void place_zeroes(struct space *s, uint64_t number)
@@ -68,6 +79,8 @@ static void place_zeroes(struct space *s, uint64_t number)
 	}
 	pager->stats.zero++;
 	s->zero_next = number + (uint64_t)done / FAR_PAGE;
+	for (; number < s->zero_next; number++)
+		note_zero(s, number);
 	pager_moved(pager, done / (int64_t)FAR_PAGE);
 }
 
@@ -133,6 +146,7 @@ static void fetched(struct swap_request *q, int err)
 			fetched_page(f, i, err);
 		slots_put(&pager->slots, q->slot + i);
 	}
+	pager->coming -= q->pages;
 	if (f->asked_ns)
 		histogram_add(&pager->stats.fault,
 		              clock_now_ns() - f->asked_ns);
@@ -164,6 +178,7 @@ static void add_page(struct fetch *f, uint64_t number, struct far_page *p)
 	if (f->swap.pages == 0)
 		f->swap.slot = p->slot;
 	f->number[f->swap.pages++] = number;
+	pager->coming++;
 	slots_hold(&pager->slots, p->slot);
 	resident_back(&f->space->resident, p, pager->local / FAR_PAGE);
 	p->state = FAR_COMING;
@@ -292,7 +307,8 @@ void far_fault_missing(struct space *s, uint64_t address)
 		s->pager->stats.joined++;
 		break;
 	case FAR_AWAY:
-		far_fault_serve(s, number, p);
+		if (!hold(s, number))
+			far_fault_serve(s, number, p);
 		break;
 	}
 }

@@ -44,7 +44,8 @@ bool pager_is_high(const struct pager *p)
 
 bool pager_is_full(const struct pager *p)
 {
-	return p->resident > (int64_t)p->local;
+	return p->resident + (int64_t)(p->coming * FAR_PAGE) >
+	       (int64_t)p->local;
 }
 
 void pager_lost(struct space *s, const char *why)
@@ -128,7 +129,8 @@ static void tick(struct timer *t)
 			struct space *s = list_entry(l, struct space, link);
 
 			far_scan_capture(s);
-			s->scanned_all = false;
+			if (resident_count(&s->resident) < FAR_BATCH)
+				s->scanned_all = false;
 			s->stuck = false;
 		}
 	}

@@ -82,8 +82,8 @@ struct space {
 		uint64_t start, end;
 	} * range;
 	size_t n_ranges;
-	uint64_t cursor;  /* where the scan goes on */
-	bool scanned_all; /* without finding a page, since the last tick */
+	uint64_t cursor;  /* page where the scan goes on */
+	bool scanned_all; /* since a range was added */
 	bool stuck;       /* little could be moved, since the last tick */
 
 	/* the command that the agent has; `parcel` NULL: none */
@@ -119,6 +119,7 @@ struct pager {
 	struct timer tick;
 	uint64_t tick_ns; /* until the next one */
 	int64_t resident; /* estimate, bytes: last look and what moved since */
+	uint64_t coming;  /* pages that are being read */
 	unsigned looks;   /* pages placed since the last look */
 
 	struct pager_stats stats;
@@ -185,8 +186,9 @@ struct parcel *far_evict_parcel(struct pager *p, uint32_t slot,
 
 /* Register what is not registered yet. */
 void far_scan_capture(struct space *s);
-/* Make up to `want` pages resident that nobody knew of.  @return how many. */
-unsigned far_scan_harvest(struct space *s, unsigned want);
+/* Go on looking for pages that the kernel has placed; `want` of them are
+ * enough for now. */
+void far_scan_harvest(struct space *s, unsigned want);
 /* Bytes of anonymous memory in use; 0: the process has gone. */
 uint64_t far_scan_rss(pid_t pid);
 /* [start, end) is mapped no more. */

@@ -110,6 +110,17 @@ static void same(void)
 		pthread_join(thread[t], NULL);
 }
 
+/* A part that fits, of what does not: once it is here it stays. */
+static void hot(void)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[5] = i + 8;
+	for (unsigned round = 0; round < 200; round++)
+		for (uint64_t i = 0; i < PAGES / 8; i++)
+			if (page(i)[5] != i + 8)
+				bad("hot", i, page(i)[5], i + 8);
+}
+
 /* -- fork ------------------------------------------------------------------ */
 
 static int child(unsigned round)
@@ -227,9 +238,10 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} cases[] = {
-		{ "threads", threads }, { "same", same },
-		{ "forks", forks },     { "remaps", remaps },
-		{ "unmaps", unmaps },   { "syscalls", syscalls },
+		{ "threads", threads },   { "same", same },
+		{ "hot", hot },           { "forks", forks },
+		{ "remaps", remaps },     { "unmaps", unmaps },
+		{ "syscalls", syscalls },
 	};
 
 	if (argc == 3)
@@ -241,7 +253,8 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr, "usage: far_hammer threads|same|forks|remaps|unmaps|"
-	                "syscalls [CHECKS]\n");
+	fprintf(stderr,
+	        "usage: far_hammer threads|same|hot|forks|remaps|unmaps|"
+	        "syscalls [CHECKS]\n");
 	return 2;
 }
