@@ -35,17 +35,17 @@ static struct parcel *parcel_new(struct space *s)
 {
 	struct pager *pager = s->pager;
 	struct parcel *c = slab_get(&pager->parcel_slab);
-	uint64_t size = FAR_BATCH * FAR_PAGE;
 
 	if (!c)
 		return NULL;
-	*c = (struct parcel){ .pager = pager, .space = s };
-	if (posix_memalign((void **)&c->page, FAR_PAGE,
-	                   pager->encrypt ? 2 * size : size)) {
+	*c = (struct parcel){ .pager = pager,
+		              .space = s,
+		              .page = slab_get(&pager->parcel_pages) };
+	if (!c->page) {
 		slab_put(&pager->parcel_slab, c);
 		return NULL;
 	}
-	c->sealed = pager->encrypt ? c->page + size : c->page;
+	c->sealed = c->page + (pager->encrypt ? FAR_BATCH * FAR_PAGE : 0);
 	list_append(&pager->parcels, &c->link);
 	return c;
 }
@@ -53,7 +53,7 @@ static struct parcel *parcel_new(struct space *s)
 static void parcel_free(struct parcel *c)
 {
 	list_remove(&c->link);
-	free(c->page);
+	slab_put(&c->pager->parcel_pages, c->page);
 	slab_put(&c->pager->parcel_slab, c);
 }
 

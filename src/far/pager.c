@@ -212,7 +212,10 @@ int pager_create(const struct pager_opts *o, struct pager **out, struct err *e)
 	list_init(&p->parcels);
 	swap_init(&p->swap, o->device);
 	slab_init(&p->fetch_slab, sizeof(struct fetch), 64, FETCHES_MAX);
+	slab_init(&p->fetch_pages, FETCH_MAX * FAR_PAGE, FAR_PAGE, FETCHES_MAX);
 	slab_init(&p->parcel_slab, sizeof(struct parcel), 64, PARCELS_MAX);
+	slab_init(&p->parcel_pages, FAR_BATCH * FAR_PAGE * (o->encrypt ? 2 : 1),
+	          FAR_PAGE, PARCELS_MAX);
 	err = init(p, o, e);
 	if (!err)
 		err = timer_start(p->reactor, &p->tick, p->tick_ns);
@@ -242,7 +245,9 @@ void pager_destroy(struct pager *p)
 	while (p->swap.in_flight)
 		reactor_poll(p->reactor);
 	slab_fini(&p->fetch_slab);
+	slab_fini(&p->fetch_pages);
 	slab_fini(&p->parcel_slab);
+	slab_fini(&p->parcel_pages);
 	if (p->device_fd >= 0)
 		close(p->device_fd);
 	seal_fini(&p->seal);

@@ -37,7 +37,7 @@ struct parcel {
 	uint64_t number[FAR_BATCH];
 	uint32_t slot[FAR_BATCH]; /* FAR_NO_SLOT: not written */
 	struct swap_request run[FAR_BATCH];
-	uint8_t *page;   /* FAR_BATCH pages, as they left */
+	uint8_t *page;   /* from parcel_pages: as they left */
 	uint8_t *sealed; /* what is written: `page`, or encrypted */
 };
 
@@ -49,7 +49,7 @@ struct fetch {
 	struct list link;    /* space.fetches */
 	uint64_t number[FETCH_MAX];
 	uint64_t asked_ns; /* 0: prefetch */
-	uint8_t *page;     /* FETCH_MAX pages */
+	uint8_t *page;     /* from fetch_pages */
 };
 
 /* One address space: a program, or the child of a fork. */
@@ -113,7 +113,9 @@ struct pager {
 	struct seal seal;
 	struct swap_queue swap;
 	struct slab fetch_slab;
+	struct slab fetch_pages; /* buffers of FETCH_MAX pages */
 	struct slab parcel_slab;
+	struct slab parcel_pages; /* of FAR_BATCH, or twice that */
 	struct list parcels;
 
 	struct timer tick;

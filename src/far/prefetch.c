@@ -66,10 +66,12 @@ static struct prefetch_stream *oldest(struct prefetch *p)
 static struct prefetch_plan plan(struct prefetch_stream *s)
 {
 	struct prefetch_plan out = { s->edge, s->stride, s->window };
+	int64_t ahead = distance(s->last, s->edge) / s->stride;
 	uint64_t room = s->stride > 0 ? FAR_PAGES_MAX - 1 - s->edge : s->edge;
 	uint64_t step = (uint64_t)(s->stride > 0 ? s->stride : -s->stride);
 
-	if (s->edge >= FAR_PAGES_MAX) /* over either end */
+	if (s->edge >= FAR_PAGES_MAX || /* over either end */
+	    ahead > (int64_t)PREFETCH_MAX + 1)
 		return (struct prefetch_plan){ 0 };
 	if (out.count > room / step)
 		out.count = (uint32_t)(room / step);
