@@ -361,7 +361,9 @@ static int by_number(const void *a, const void *b)
 
 static void pick(struct space *s, struct parcel *c)
 {
-	while (c->n < FAR_BATCH) {
+	unsigned n = pager_excess(s->pager);
+
+	while (c->n < n) {
 		uint64_t number;
 
 		if (!resident_pick(&s->resident, &number))

@@ -2,9 +2,9 @@
 /*
  * The limit: how much memory the programs have, and who gives some up.
  *
- *      0 ........ capture ........ high ... low water ... full = local
- *                 ranges are       pages
- *                 registered       leave until low water
+ *      0 ........ capture .............. high ........... full = local
+ *                 ranges are             pages leave      pages wait for
+ *                 registered                              others to leave
  *
  * The kernel is asked on a tick and after every LOOK_EVERY pages that came;
  * between two looks what was moved is added up.  A tick comes the sooner the
@@ -26,11 +26,13 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_MAX_NS (50 * NS_PER_MS)
 #define LOOK_EVERY 256u /* pages */
+/* Pages that leave together, at least: to seal a whole batch keeps faults
+ * waiting for 200 us. */
+#define LEAST 16
 
 /* Of the limit, in 64ths. */
 #define CAPTURE 40
 #define HIGH 58
-#define LOW 56
 
 static int64_t part(const struct pager *p, int64_t n)
 {
@@ -40,6 +42,15 @@ static int64_t part(const struct pager *p, int64_t n)
 bool pager_is_high(const struct pager *p)
 {
 	return p->resident > part(p, HIGH);
+}
+
+unsigned pager_excess(const struct pager *p)
+{
+	int64_t pages = (p->resident - part(p, HIGH)) / (int64_t)FAR_PAGE;
+
+	return pages < LEAST                ? LEAST
+	       : pages > (int64_t)FAR_BATCH ? FAR_BATCH
+	                                    : (unsigned)pages;
 }
 
 bool pager_is_full(const struct pager *p)

@@ -138,6 +138,8 @@ static inline uint64_t page_address(uint64_t number)
 void pager_moved(struct pager *p, int64_t pages);
 /* Above the mark at which pages begin to leave. */
 bool pager_is_high(const struct pager *p);
+/* How many pages should leave together now. */
+unsigned pager_excess(const struct pager *p);
 /* Above the limit itself: nothing comes that was not asked for, and new
  * pages wait for old ones to leave. */
 bool pager_is_full(const struct pager *p);

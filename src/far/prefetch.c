@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #define FIRST_WINDOW 4u
+#define RIGHT 4 /* accidents that a walk makes up for */
+#define RARELY 16u
 
 static int64_t distance(uint64_t from, uint64_t to)
 {
@@ -79,12 +81,30 @@ static struct prefetch_plan plan(struct prefetch_stream *s)
 	return out;
 }
 
+/* One window for neighbours: is it likely enough to be used? */
+static bool is_worth_trying(struct prefetch *p)
+{
+	if (p->trust == -PREFETCH_TRUST)
+		return p->faults % RARELY == 0;
+	p->trust--;
+	return true;
+}
+
+static void was_right(struct prefetch *p, int64_t steps)
+{
+	p->used += (uint64_t)(steps - 1);
+	p->trust += RIGHT;
+	if (p->trust > PREFETCH_TRUST)
+		p->trust = PREFETCH_TRUST;
+}
+
 struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 {
 	struct prefetch_stream *s = find(p, number);
 
 	p->faults++;
 	if (s) {
+		was_right(p, distance(s->last, number) / s->stride);
 		s->last = number;
 		s->used = p->faults;
 		if (s->window == 0)
@@ -100,8 +120,9 @@ struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 		s->stride = (int32_t)distance(s->last, number);
 		s->last = number;
 		s->used = p->faults;
-		/* Neighbours are no accident; other distances may be. */
-		s->window = s->stride == 1 ? FIRST_WINDOW : 0;
+		/* Other distances than that of neighbours must come twice. */
+		s->window =
+			s->stride == 1 && is_worth_trying(p) ? FIRST_WINDOW : 0;
 		s->edge = number + (uint64_t)(int64_t)s->stride;
 		return plan(s);
 	}
