@@ -74,6 +74,16 @@ void pager_lost(struct space *s, const char *why)
 
 /* -- looking --------------------------------------------------------------- */
 
+/* What a child has in common with its parent counts for the parent; when
+ * either writes to it the child has pages that a scan finds. */
+static uint64_t own(const struct space *s)
+{
+	uint64_t known = resident_count(&s->resident) * FAR_PAGE;
+	uint64_t more = s->rss > s->shared ? s->rss - s->shared : 0;
+
+	return s->is_child && known > more ? known : more;
+}
+
 static void look(struct pager *p)
 {
 	int64_t all = 0;
@@ -83,7 +93,7 @@ static void look(struct pager *p)
 
 		if (s->pid)
 			s->rss = far_scan_rss(s->pid);
-		all += (int64_t)s->rss;
+		all += (int64_t)own(s);
 	}
 	p->resident = all;
 	p->looks = 0;
@@ -140,7 +150,9 @@ static void tick(struct timer *t)
 			struct space *s = list_entry(l, struct space, link);
 
 			far_scan_capture(s);
-			if (resident_count(&s->resident) < FAR_BATCH)
+			/* What a child shared becomes its own unseen. */
+			if (s->is_child ||
+			    resident_count(&s->resident) < FAR_BATCH)
 				s->scanned_all = false;
 			s->stuck = false;
 		}

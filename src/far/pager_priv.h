@@ -55,11 +55,13 @@ struct fetch {
 /* One address space: a program, or the child of a fork. */
 struct space {
 	struct pager *pager;
-	struct list link;    /* pager.spaces */
-	pid_t pid;           /* 0: a child that has not joined */
-	struct watch faults; /* userfaultfd */
-	struct watch event;  /* the agent's */
-	struct watch death;  /* pidfd */
+	struct list link;     /* pager.spaces */
+	pid_t pid;            /* 0: a child that has not joined */
+	bool is_child;        /* of a fork: begun with its parent's pages */
+	struct space *parent; /* NULL: it has ended */
+	struct watch faults;  /* userfaultfd */
+	struct watch event;   /* the agent's */
+	struct watch death;   /* pidfd */
 	int pagemap_fd;
 	struct far_channel *channel; /* NULL: no agent, nothing leaves */
 	uint64_t staging;            /* its area in the program */
@@ -89,8 +91,15 @@ struct space {
 	/* the command that the agent has; `parcel` NULL: none */
 	struct parcel *parcel;
 	uint32_t commands;
+	/* pages that did not move, for it to make the program's own; `owning`:
+	 * it is at it */
+	uint64_t own[FAR_BATCH];
+	unsigned n_own;
+	bool owning;
+	bool retried; /* it has been, for what moves now */
 
-	uint64_t rss; /* bytes, when last looked at */
+	uint64_t rss;    /* bytes, when last looked at */
+	uint64_t shared; /* of these, its parent's too, when it joined */
 };
 
 struct pager {

@@ -5,12 +5,14 @@
  * reads, and exits 0 only if each was the one that it had written last.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,8 +28,8 @@ static unsigned long checks = 250000; /* of each thread */
 static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 {
 	if (n_bad++ < 5)
-		printf("%s: page %ju has %jx, wants %jx\n", what,
-		       (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
+		fprintf(stderr, "%s: page %ju has %jx, wants %jx\n", what,
+		        (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
 }
 
 static void *map(size_t length)
@@ -159,6 +161,73 @@ static void forks(void)
 	}
 }
 
+static unsigned long resident_kib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %lu", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status)
+		bad("child's status", 0, (unsigned)status, 0);
+}
+
+/* Children and their children keep to the limit too; one that libc does not
+ * know of has the right bytes at least. */
+static int brood(unsigned depth)
+{
+	pid_t pid;
+	int failed = child(0);
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	if (resident_kib() > 24 << 10)
+		bad("KiB of the child", depth, resident_kib(), 16 << 10);
+	if (depth == 2)
+		return failed || n_bad;
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(depth + 1));
+	wait_for(pid);
+	return failed || n_bad;
+}
+
+static void children(void)
+{
+	pid_t pid;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(0));
+	wait_for(pid);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(child(0));
+	wait_for(pid);
+	pid = vfork();
+	if (pid == 0) {
+		execl("/proc/self/exe", "far_hammer", "hot", NULL);
+		_exit(9);
+	}
+	wait_for(pid);
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (page(i)[9] != i)
+			bad("parent", i, page(i)[9], i);
+}
+
 /* -- mremap, munmap -------------------------------------------------------- */
 
 static void check_moved(const uint64_t *at, unsigned round)
@@ -240,8 +309,8 @@ int main(int argc, char **argv)
 	} cases[] = {
 		{ "threads", threads },   { "same", same },
 		{ "hot", hot },           { "forks", forks },
-		{ "remaps", remaps },     { "unmaps", unmaps },
-		{ "syscalls", syscalls },
+		{ "children", children }, { "remaps", remaps },
+		{ "unmaps", unmaps },     { "syscalls", syscalls },
 	};
 
 	if (argc == 3)
@@ -253,8 +322,8 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr,
-	        "usage: far_hammer threads|same|hot|forks|remaps|unmaps|"
-	        "syscalls [CHECKS]\n");
+	fprintf(stderr, "usage: far_hammer "
+	                "threads|same|hot|forks|children|remaps|unmaps|"
+	                "syscalls [CHECKS]\n");
 	return 2;
 }
