@@ -6,12 +6,14 @@
  * if each was the one that it had written last.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,8 +31,8 @@ static const char *until;             /* or until this file is there */
 static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 {
 	if (n_bad++ < 5)
-		printf("%s: page %ju has %jx, wants %jx\n", what,
-		       (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
+		fprintf(stderr, "%s: page %ju has %jx, wants %jx\n", what,
+		        (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
 }
 
 static void *map(size_t length)
@@ -138,6 +140,17 @@ static void same(void)
 		pthread_join(thread[t], NULL);
 }
 
+/* A part that fits, of what does not: once it is here it stays. */
+static void hot(void)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[5] = i + 8;
+	for (unsigned round = 0; round < 200; round++)
+		for (uint64_t i = 0; i < PAGES / 8; i++)
+			if (page(i)[5] != i + 8)
+				bad("hot", i, page(i)[5], i + 8);
+}
+
 /* -- fork ------------------------------------------------------------------ */
 
 static int child(unsigned round)
@@ -174,6 +187,73 @@ static void forks(void)
 				bad("parent", i, page(i)[9], wants);
 		}
 	}
+}
+
+static unsigned long resident_kib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %lu", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status)
+		bad("child's status", 0, (unsigned)status, 0);
+}
+
+/* Children and their children keep to the limit too; one that libc does not
+ * know of has the right bytes at least. */
+static int brood(unsigned depth)
+{
+	pid_t pid;
+	int failed = child(0);
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	if (resident_kib() > 24 << 10)
+		bad("KiB of the child", depth, resident_kib(), 16 << 10);
+	if (depth == 2)
+		return failed || n_bad;
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(depth + 1));
+	wait_for(pid);
+	return failed || n_bad;
+}
+
+static void children(void)
+{
+	pid_t pid;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(0));
+	wait_for(pid);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(child(0));
+	wait_for(pid);
+	pid = vfork();
+	if (pid == 0) {
+		execl("/proc/self/exe", "far_hammer", "hot", NULL);
+		_exit(9);
+	}
+	wait_for(pid);
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (page(i)[9] != i)
+			bad("parent", i, page(i)[9], i);
 }
 
 /* -- mremap, munmap -------------------------------------------------------- */
@@ -256,7 +336,8 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} cases[] = {
 		{ "threads", threads },   { "until", threads },
-		{ "same", same },         { "forks", forks },
+		{ "same", same },         { "hot", hot },
+		{ "forks", forks },       { "children", children },
 		{ "remaps", remaps },     { "unmaps", unmaps },
 		{ "syscalls", syscalls },
 	};
@@ -272,8 +353,7 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr,
-	        "usage: far_hammer threads|until FILE|same|forks|remaps|unmaps|"
-	        "syscalls [CHECKS]\n");
+	fprintf(stderr, "usage: far_hammer threads|until FILE|same|hot|forks|"
+	                "children|remaps|unmaps|syscalls [CHECKS]\n");
 	return 2;
 }
