@@ -83,8 +83,8 @@ void lookup_end_all(struct lookup *l, const char *node, int err);
 void lookup_answered(struct lookup *l, const char *node,
                      const struct lookup_message *answer);
 
-/* Send an answer, or a notice.  @return false: the node is not known, LOOKUP_ANSWERS are
- * under way, or no memory. */
+/* Send an answer, or a notice.  @return false: the node is not known,
+ * LOOKUP_ANSWERS are under way, or no memory. */
 bool lookup_answer(struct lookup *l, const char *node,
                    const struct lookup_message *answer);
 
