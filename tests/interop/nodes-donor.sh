@@ -70,7 +70,7 @@ has beta free $((256 * M)) || fail "what was refused is lent"
 
 # Borrowed for as long as the program runs; by default 4 x --local.
 on gamma donor offer --size 256M >/dev/null
-begin alpha --donor beta,gamma -- "$tests/far_hammer" threads 20000 &
+begin alpha --deadline 20000 --donor beta,gamma -- "$tests/far_hammer" threads 20000 &
 program=$!
 wait_for 10 has gamma lent $((64 * M)) || fail "$(on gamma donor list)"
 has beta lent $((64 * M)) || fail "$(on beta donor list)"
@@ -79,7 +79,7 @@ on beta donor list | says 'alpha .*64M .*lent' || fail "$(on beta donor list)"
 # At the same time beta borrows itself, of gamma.
 on beta node add gamma "$(addresses gamma)" >/dev/null
 wait_for 10 peer_is beta gamma up || fail "$(on beta node list)"
-run beta --donor gamma --copies 1 -- "$tests/far_hammer" same ||
+run beta --deadline 20000 --donor gamma --copies 1 -- "$tests/far_hammer" same ||
 	fail "beta as a borrower"
 wait $program || fail "over beta and gamma"
 for name in beta gamma; do
