@@ -387,19 +387,24 @@ static int borrow_all(struct opening *o, uint64_t need, struct err *e)
 static int open_all(struct opening *o, struct err *e)
 {
 	struct backing *b = o->backing;
-	uint64_t need = b->opts.size * b->opts.copies;
-	int err = 0;
+	uint64_t once = round_up(b->opts.size);
+	uint64_t need = once * b->opts.copies;
+	int err;
 
-	for (unsigned i = 0; i < b->n_sources && !err; i++) {
+	for (unsigned i = 0; i < b->n_sources; i++) {
+		uint64_t has;
+
 		if (b->source[i].is_lender)
 			continue;
 		err = open_piece(o, &b->source[i], 0, NULL, e);
-		if (!err)
-			need -= need < o->donors[o->n - 1]->size
-			                ? need
-			                : o->donors[o->n - 1]->size;
+		if (err)
+			return err;
+		/* More than one copy of each block is of no use there. */
+		has = o->donors[o->n - 1]->size;
+		has = has < once ? has : once;
+		need -= need < has ? need : has;
 	}
-	return err ? err : borrow_all(o, need, e);
+	return borrow_all(o, need, e);
 }
 
 static int make_store(struct opening *o, struct err *e)
