@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #include "base/base.h"
+#include "cli/donors.h"
 #include "cli/request.h"
 #include "core/reactor.h"
 #include "drive/drive.h"
@@ -35,9 +36,7 @@ struct run {
 	pid_t pid;
 	struct watch death;
 	struct watch signals;
-	unsigned copies;
-	char *names[STORE_DONORS_MAX]; /* "NODE/WINDOW" */
-	unsigned n_donors;
+	struct donors donors;
 };
 
 static int failed(struct run *r, const struct err *e)
@@ -55,9 +54,9 @@ static void donor_lost(void *ctx, unsigned index, int err)
 	const struct run *r = ctx;
 
 	fprintf(r->cli->err, "causeway: donor %s fails (%s): %s\n",
-	        r->names[index], strerror(-err),
-	        r->copies > 1 ? "what it had comes from the other copies"
-	                      : "what it had is lost");
+	        r->donors.names[index], strerror(-err),
+	        r->donors.copies > 1 ? "what it had comes from the other copies"
+	                             : "what it had is lost");
 }
 
 static void program_lost(void *ctx, pid_t pid, const char *why)
@@ -77,15 +76,16 @@ static int open_donors(struct run *r, struct err *e)
 	struct block_device *donors[STORE_DONORS_MAX];
 	AUTO_FREE char *socket = request_window_socket(r->cli);
 	struct store_opts o = { .donors = donors,
-		                .copies = r->copies,
+		                .copies = r->donors.copies,
 		                .lost = donor_lost,
 		                .ctx = r };
 	int err;
 
 	if (!socket)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (; o.n_donors < r->n_donors; o.n_donors++) {
-		err = donor_open(r->reactor, socket, r->names[o.n_donors],
+	for (; o.n_donors < r->donors.n; o.n_donors++) {
+		err = donor_open(r->reactor, socket,
+		                 r->donors.names[o.n_donors],
 		                 &donors[o.n_donors], e);
 		if (err) {
 			while (o.n_donors-- > 0)
@@ -98,10 +98,8 @@ static int open_donors(struct run *r, struct err *e)
 
 static int open_device(struct run *r, struct err *e)
 {
-	const char *store = cli_option(r->cli, "store");
-
-	if (store)
-		return drive_open(store, &r->device, e);
+	if (r->donors.store)
+		return drive_open(r->donors.store, &r->device, e);
 	return open_donors(r, e);
 }
 
@@ -190,8 +188,7 @@ static void end(struct run *r)
 {
 	pager_destroy(r->pager);
 	block_close(r->device);
-	for (unsigned i = 0; i < r->n_donors; i++)
-		free(r->names[i]);
+	donors_free(&r->donors);
 }
 
 static void report(const struct run *r)
@@ -212,30 +209,9 @@ static void report(const struct run *r)
 
 /* -- the command line ------------------------------------------------------ */
 
-static int take_donors(struct run *r, const char *list)
-{
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		if (r->n_donors == STORE_DONORS_MAX)
-			return cli_usage(r->cli, "more than %u donors",
-			                 STORE_DONORS_MAX);
-		if (!memchr(list, '/', n))
-			return cli_usage(r->cli,
-			                 "'%.*s' is no window: write "
-			                 "NODE/WINDOW",
-			                 (int)n, list);
-		r->names[r->n_donors++] = strndup(list, n);
-		list += n + (list[n] == ',');
-	}
-	return 0;
-}
-
 static int take_options(struct run *r, uint64_t *local)
 {
 	struct cli *cli = r->cli;
-	const char *donors = cli_option(cli, "donor");
-	uint64_t copies = 2;
 	int status = request_size_option(cli, "local", local);
 
 	if (status)
@@ -243,32 +219,12 @@ static int take_options(struct run *r, uint64_t *local)
 	if (!cli_option(cli, "local"))
 		return cli_usage(cli, "--local is missing: how much memory may "
 		                      "the program keep here?");
-	if (!donors == !cli_option(cli, "store"))
-		return cli_usage(cli, "either --donor or --store says where "
-		                      "the rest goes");
-	status = request_number_option(cli, "copies", &copies);
-	if (status || !donors)
-		return status;
-	if (copies < 1 || copies > 2)
-		return cli_usage(cli, "--copies is 1 or 2");
-	r->copies = (unsigned)copies;
-	status = take_donors(r, donors);
-	if (status)
-		return status;
-	if (r->n_donors < copies)
-		return cli_usage(cli,
-		                 "one donor keeps one copy, and the program is "
-		                 "lost if it dies: name a second one, or say "
-		                 "--copies 1");
-	if (copies == 1)
-		fprintf(cli->err, "causeway: one copy: the program is lost if "
-		                  "a donor dies\n");
-	return 0;
+	return donors_take(cli, "the program", &r->donors);
 }
 
 int cmd_run(struct cli *cli)
 {
-	struct run r = { .cli = cli, .copies = 1 };
+	struct run r = { .cli = cli };
 	struct err e = { 0 };
 	uint64_t local = 0;
 	int status = take_options(&r, &local);
