@@ -50,6 +50,7 @@ struct fuse_server {
 	struct seal seal;
 	struct watch watch;
 	bool watching;
+	bool over; /* the file system is gone */
 	bool repeating; /* what a worker before this one had left */
 	struct timer timer;
 	struct list free;
@@ -65,7 +66,7 @@ static struct fuse_in_header *header_of(struct call *c)
 
 static void set_watch(struct fuse_server *s, bool on)
 {
-	if (s->watching == on)
+	if (s->over || s->watching == on)
 		return;
 	s->watching = on;
 	watch_modify(s->opts.reactor, &s->watch, on ? EPOLLIN : 0);
@@ -469,7 +470,8 @@ static void ready(struct watch *w, uint32_t events)
 		if (n > 0) {
 			start(c, (size_t)n);
 		} else if (n == 0 || errno == ENODEV) {
-			set_watch(s, false);
+			s->over = true;
+			watch_stop(s->opts.reactor, w);
 			if (s->opts.ended)
 				s->opts.ended(s->opts.ctx);
 			return;
@@ -544,7 +546,8 @@ void fuse_server_destroy(struct fuse_server *s)
 	if (!s)
 		return;
 	timer_stop(s->opts.reactor, &s->timer);
-	watch_stop(s->opts.reactor, &s->watch);
+	if (!s->over)
+		watch_stop(s->opts.reactor, &s->watch);
 	seal_fini(&s->seal);
 	free(s);
 }
