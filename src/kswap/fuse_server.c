@@ -50,7 +50,7 @@ struct fuse_server {
 	struct seal seal;
 	struct watch watch;
 	bool watching;
-	bool over; /* the file system is gone */
+	bool over;      /* the file system is gone */
 	bool repeating; /* what a worker before this one had left */
 	struct timer timer;
 	struct list free;
