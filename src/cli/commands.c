@@ -50,8 +50,8 @@ static const struct cli_cmd table[] = {
 	               { "count", "N", "end after so many; else on Ctrl-C" } },
 	  .run = cmd_top_run },
 	{ .path = "run",
-	  .args = "--local SIZE (--donor NODE/WINDOW... | --store DRIVE) "
-	          "[--copies N] [--encrypt] -- PROGRAM ARG...",
+	  .args = "--local SIZE (--donor NODE/WINDOW... | --store DRIVE | "
+	          "--via swap) [--copies N] [--encrypt] -- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
 	  .example = "run --local 1G --donor beta/far,gamma/far -- sort big",
 	  .n_min = 1,
@@ -60,7 +60,9 @@ static const struct cli_cmd table[] = {
 	               { "donor", "NODE/WINDOW...", "where the rest goes" },
 	               { "store", "DRIVE", "or a drive, such as file:PATH" },
 	               { "copies", "N", "donors that keep each page; 2" },
-	               { "encrypt", NULL, "what leaves" } },
+	               { "encrypt", NULL, "what leaves" },
+	               { "via", "WAY",
+	                 "uffd, or swap: by the device of 'swap on'" } },
 	  .run = cmd_run },
 	{ .path = "swap on",
 	  .args = "--size SIZE (--donor NODE/WINDOW... | --store DRIVE) "
