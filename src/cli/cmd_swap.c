@@ -424,7 +424,7 @@ static void print_status(FILE *f, const struct area *a,
 	}
 	fprintf(f,
 	        ", %s of it on donors; served by process %" PRIu64
-	        ", the %" PRIu64 ". of its kind\n",
+	        " (worker %" PRIu64 ")\n",
 	        print_size(print_number(keeper, "away"), away),
 	        print_number(keeper, "worker"),
 	        print_number(keeper, "workers"));

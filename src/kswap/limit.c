@@ -20,8 +20,9 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_MAX_NS (50 * NS_PER_MS)
 #define RESCUE (UINT64_C(8) << 20) /* pushed out for a program that waits */
-#define MORE (UINT64_C(1) << 20)   /* by which the limit is lifted, to wake it \
-	                            */
+#define MORE                                                                   \
+	(UINT64_C(1) << 20) /* by which the limit is lifted, to wake it        \
+	                     */
 #define PROCS_MAX 1024u
 
 struct limit {
