@@ -36,7 +36,7 @@ void realtime_enter(struct realtime_got *got)
 	struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
 
 	(void)setrlimit(RLIMIT_MEMLOCK, &no_limit);
-	got->locked = status(mlockall(MCL_CURRENT | MCL_FUTURE));
+	got->locked = status(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
 	got->pinned = pin();
 	got->fifo = got->pinned
 	                    ? got->pinned

@@ -16,7 +16,7 @@
 
 /* For each: 0, or the negative errno for which it was not to be had. */
 struct realtime_got {
-	int32_t locked;     /* mlockall: all that is mapped now and later */
+	int32_t locked;     /* mlockall: what is touched stays in memory */
 	int32_t fifo;       /* SCHED_FIFO, priority 1 */
 	int32_t pinned;     /* to the last CPU that it may run on */
 	int32_t io_flusher; /* PR_SET_IO_FLUSHER: needs CAP_SYS_RESOURCE */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 static int failed(struct err *e, const char *what)
 {
@@ -55,12 +56,16 @@ int fuse_file_create(int *device, int *mount, struct err *e)
 int fuse_file_open(int mount)
 {
 	char path[32];
-	int fd;
+	struct stat st;
+	int fd, err = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", mount);
 	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
+	/* Older loop drivers take the size that the kernel knows by now. */
+	if (fd < 0 || fstat(fd, &st))
+		err = -errno;
 	close(mount);
-	return fd;
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
 }

@@ -120,6 +120,24 @@ void shared_detach(struct shared *s)
 		munmap(s, s->length);
 }
 
+static void touch(void *from, uint64_t length)
+{
+	for (uint64_t at = 0; at < length; at += FAR_PAGE)
+		__atomic_fetch_or((uint8_t *)from + at, 0, __ATOMIC_RELAXED);
+}
+
+void shared_populate(struct shared *s)
+{
+	struct shared_slot *slot = shared_slots(s);
+
+	touch(s, sizeof(*s));
+	touch(shared_seals(s), s->n_pages * sizeof(struct shared_seal));
+	for (unsigned i = 0; i < SHARED_SLOTS; i++)
+		touch(&slot[i], s->encrypt
+		                        ? sizeof(*slot)
+		                        : offsetof(struct shared_slot, sealed));
+}
+
 enum shared_state shared_state(const struct shared *s)
 {
 	return __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);

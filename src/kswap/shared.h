@@ -119,6 +119,9 @@ int shared_create(uint64_t size, bool encrypt, int *fd, struct shared **out,
 int shared_attach(int fd, struct shared **out, struct err *e);
 void shared_detach(struct shared *s); /* NULL is allowed */
 
+/* Have all that a worker uses of it in memory. */
+void shared_populate(struct shared *s);
+
 struct shared_seal *shared_seals(struct shared *s); /* n_pages of them */
 struct shared_slot *shared_slots(struct shared *s); /* SHARED_SLOTS of them */
 

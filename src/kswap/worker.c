@@ -198,6 +198,7 @@ static int begin(struct worker *w, struct err *e)
 	if (err)
 		return err;
 	realtime_enter(&w->shared->guard);
+	shared_populate(w->shared);
 	err = warm_up(w, e);
 	if (err)
 		return err;

@@ -58,9 +58,9 @@ kill_worker() {
 }
 
 # What version 1 of cgroups would kill, swap or no swap.
-seq 1 400000 | shuf --random-source=<(yes) >"$work/numbers"
+seq 1 200000 | shuf --random-source=<(yes) >"$work/numbers"
 sort -n "$work/numbers" >"$work/sorted"
-on alpha run --local 16M --via swap -- sort -n --parallel=2 -S 100M \
+on alpha run --local 16M --via swap -- sort -n --parallel=2 -S 40M \
 	"$work/numbers" >"$work/far-sorted" || fail "sort"
 cmp "$work/sorted" "$work/far-sorted" || fail "sort"
 for name in beta gamma; do

@@ -240,13 +240,11 @@ static void a_session_begins(void **state)
 static void pages_come_back(void **state)
 {
 	(void)state;
-	for (unsigned n = 1; n <= 64; n *= 4)
+	for (unsigned n = 1; n <= 32; n *= 2)
 		assert_int_equal(write_pages(n, (uint8_t)n, n), 0);
-	assert_int_equal(read_pages(64, 64, 64), 0);
-	assert_int_equal(read_pages(16, 16, 16), 0);
-	assert_int_equal(read_pages(4, 4, 4), 0);
-	assert_int_equal(read_pages(1, 1, 1), 0);
-	assert_int_equal(fx.shared->away, 1 + 4 + 16 + 64);
+	for (unsigned n = 32; n >= 1; n /= 2)
+		assert_int_equal(read_pages(n, (uint8_t)n, n), 0);
+	assert_int_equal(fx.shared->away, 63);
 	/* The same page again and again, as the kernel uses its slots. */
 	for (uint8_t i = 1; i < 20; i++) {
 		assert_int_equal(write_pages(64, i, 1), 0);
