@@ -8,21 +8,21 @@
 #include "cli/cli.h"
 
 #include "base/base.h"
-#include "cli/donors.h"
 #include "cli/foreground.h"
 #include "cli/request.h"
 #include "cli/run.h"
 #include "core/reactor.h"
 #include "drive/drive.h"
-#include "far/donor.h"
+#include "far/backing.h"
 #include "far/launch.h"
 #include "far/pager.h"
-#include "far/store.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FAR_BY_LOCAL 4u /* what may be away, if it is not said */
 
 struct run {
 	struct cli *cli;
@@ -30,7 +30,10 @@ struct run {
 	struct block_device *device;
 	struct pager *pager;
 	struct foreground program;
-	struct donors donors;
+	bool by_swap;
+	uint64_t local;
+	uint64_t far;
+	unsigned copies;
 };
 
 static int failed(struct run *r, const struct err *e)
@@ -43,14 +46,11 @@ static int failed(struct run *r, const struct err *e)
 
 /* -- what goes wrong on the way -------------------------------------------- */
 
-static void donor_lost(void *ctx, unsigned index, int err)
+static void say(void *ctx, const char *words)
 {
 	const struct run *r = ctx;
 
-	fprintf(r->cli->err, "causeway: donor %s fails (%s): %s\n",
-	        r->donors.names[index], strerror(-err),
-	        r->donors.copies > 1 ? "what it had comes from the other copies"
-	                             : "what it had is lost");
+	fprintf(r->cli->err, "causeway: %s\n", words);
 }
 
 static void program_lost(void *ctx, pid_t pid, const char *why)
@@ -65,46 +65,56 @@ static void program_lost(void *ctx, pid_t pid, const char *why)
 
 /* -- where pages go -------------------------------------------------------- */
 
+/* Where pages go that no donor has room for: what the user says, or, for the
+ * only copy, back home. */
+static int open_spare(const struct run *r, struct block_device **out,
+                      struct err *e)
+{
+	const char *store = cli_option(r->cli, "store");
+	char home[48];
+
+	snprintf(home, sizeof(home), "ram:%" PRIu64 "M", (r->far >> 20) + 1);
+	if (!store && r->copies > 1)
+		return 0;
+	return drive_open(store ? store : home, out, e);
+}
+
 static int open_donors(struct run *r, struct err *e)
 {
-	struct block_device *donors[STORE_DONORS_MAX];
 	AUTO_FREE char *socket = request_window_socket(r->cli);
-	struct store_opts o = { .donors = donors,
-		                .copies = r->donors.copies,
-		                .lost = donor_lost,
-		                .ctx = r };
+	struct backing_opts o = {
+		.reactor = r->reactor,
+		.socket = socket,
+		.donors = cli_option(r->cli, "donor"),
+		.copies = r->copies,
+		.size = r->far,
+		.or_less = !cli_option(r->cli, "far"),
+		.say = say,
+		.ctx = r,
+	};
 	int err;
 
 	if (!socket)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (; o.n_donors < r->donors.n; o.n_donors++) {
-		err = donor_open(r->reactor, socket,
-		                 r->donors.names[o.n_donors],
-		                 &donors[o.n_donors], e);
-		if (err) {
-			while (o.n_donors-- > 0)
-				block_close(donors[o.n_donors]);
-			return err;
-		}
-	}
-	return store_create(&o, &r->device, e);
+	err = open_spare(r, &o.spare, e);
+	return err ? err : backing_open(&o, &r->device, e);
 }
 
 static int open_device(struct run *r, struct err *e)
 {
-	if (r->donors.store)
-		return drive_open(r->donors.store, &r->device, e);
+	if (!cli_option(r->cli, "donor"))
+		return drive_open(cli_option(r->cli, "store"), &r->device, e);
 	return open_donors(r, e);
 }
 
 /* -- the program ----------------------------------------------------------- */
 
-static int start(struct run *r, uint64_t local, struct err *e)
+static int start(struct run *r, struct err *e)
 {
 	const struct reactor_opts ro = { .name = "pager",
 		                         .spin_max_us = 50,
 		                         .uring_depth = 128 };
-	struct pager_opts po = { .local = local,
+	struct pager_opts po = { .local = r->local,
 		                 .encrypt = cli_option(r->cli, "encrypt"),
 		                 .lost = program_lost,
 		                 .ctx = r };
@@ -131,7 +141,6 @@ static void end(struct run *r)
 {
 	pager_destroy(r->pager);
 	block_close(r->device);
-	donors_free(&r->donors);
 }
 
 static void report(const struct run *r)
@@ -152,28 +161,49 @@ static void report(const struct run *r)
 
 /* -- the command line ------------------------------------------------------ */
 
-static int take_local(struct cli *cli, uint64_t *local)
+static unsigned count_names(const char *list)
 {
-	int status = request_size_option(cli, "local", local);
+	unsigned n = 1;
+
+	for (; *list; list++)
+		n += *list == ',';
+	return n;
+}
+
+static int take_copies(struct run *r)
+{
+	struct cli *cli = r->cli;
+	uint64_t copies = 2;
+	int status = request_number_option(cli, "copies", &copies);
 
 	if (status)
 		return status;
-	if (!cli_option(cli, "local"))
-		return cli_usage(cli, "--local is missing: how much memory may "
-		                      "the program keep here?");
+	if (copies < 1 || copies > 2)
+		return cli_usage(cli, "--copies is 1 or 2");
+	r->copies = (unsigned)copies;
+	if (count_names(cli_option(cli, "donor")) < copies)
+		return cli_usage(cli,
+		                 "one donor keeps one copy, and the program is "
+		                 "lost if it dies: name a second one, or say "
+		                 "--copies 1");
+	if (copies == 1)
+		fprintf(cli->err, "causeway: one copy: the program is lost if "
+		                  "a donor dies\n");
 	return 0;
 }
 
 /* What --via says, or what the program allows. */
-static int choose_way(struct cli *cli, bool *by_swap)
+static int choose_way(struct run *r)
 {
+	struct cli *cli = r->cli;
 	const char *via = cli_option(cli, "via");
 	struct err e = { 0 };
 
-	*by_swap = via && strcmp(via, "swap") == 0;
-	if (via && !*by_swap && strcmp(via, "uffd") != 0)
+	r->by_swap = via && strcmp(via, "swap") == 0;
+	if (via && !r->by_swap && strcmp(via, "uffd") != 0)
 		return cli_usage(cli, "--via is uffd or swap");
-	if (*by_swap && (cli_option(cli, "donor") || cli_option(cli, "store")))
+	if (r->by_swap &&
+	    (cli_option(cli, "donor") || cli_option(cli, "store")))
 		return cli_usage(cli,
 		                 "with --via swap it is 'causeway swap on' "
 		                 "that says where the rest goes");
@@ -182,25 +212,43 @@ static int choose_way(struct cli *cli, bool *by_swap)
 	fprintf(cli->err,
 	        "causeway: it runs by the kernel's swap (--via swap): %s\n",
 	        e.text);
-	*by_swap = true;
+	r->by_swap = true;
 	return 0;
+}
+
+static int take_options(struct run *r)
+{
+	struct cli *cli = r->cli;
+	int status = choose_way(r);
+
+	if (!status)
+		status = request_size_option(cli, "local", &r->local);
+	if (!status)
+		status = request_size_option(cli, "far", &r->far);
+	if (status)
+		return status;
+	if (!cli_option(cli, "local"))
+		return cli_usage(cli, "--local is missing: how much memory may "
+		                      "the program keep here?");
+	if (r->by_swap)
+		return 0;
+	if (!cli_option(cli, "donor") && !cli_option(cli, "store"))
+		return cli_usage(cli,
+		                 "--donor or --store says where the rest goes");
+	if (!r->far)
+		r->far = FAR_BY_LOCAL * r->local;
+	return cli_option(cli, "donor") ? take_copies(r) : 0;
 }
 
 int cmd_run(struct cli *cli)
 {
-	struct run r = { .cli = cli };
+	struct run r = { .cli = cli, .copies = 1 };
 	struct err e = { 0 };
-	uint64_t local = 0;
-	bool by_swap;
-	int status = take_local(cli, &local);
+	int status = take_options(&r);
 
-	if (!status)
-		status = choose_way(cli, &by_swap);
-	if (!status && by_swap)
-		return run_by_swap(cli, local);
-	if (!status)
-		status = donors_take(cli, "the program", &r.donors);
-	if (!status && start(&r, local, &e))
+	if (!status && r.by_swap)
+		return run_by_swap(cli, r.local);
+	if (!status && start(&r, &e))
 		status = failed(&r, &e);
 	if (!status) {
 		status = foreground_run(&r.program);

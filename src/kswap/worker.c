@@ -19,11 +19,20 @@
 #define SPIN_US 0
 #define DEPTH 128
 
+struct worker;
+
+struct source {
+	struct worker *worker;
+	unsigned index;
+	struct block_device *dev; /* NULL: lost */
+};
+
 struct worker {
 	const struct worker_opts *opts;
 	struct shared *shared;
 	struct reactor *reactor;
 	struct block_device *device;
+	struct source source[STORE_DONORS_MAX];
 	struct fuse_server *server;
 };
 
@@ -42,13 +51,52 @@ static void lose(struct worker *w, unsigned i, int err)
 		return;
 	d->why = err;
 	__atomic_store_n(&d->lost, 1, __ATOMIC_RELEASE);
-	log_event(LOG_LEVEL_WARN, "a donor fails", "donor=%s error=%s",
-	          w->opts->donors[i], strerror(-err));
 }
 
+/* Those that are left may be the last ones. */
 static void donor_lost(void *ctx, unsigned index, int err)
 {
-	lose(ctx, index, err);
+	struct worker *w = ctx;
+
+	lose(w, index, err);
+	w->source[index].dev = NULL;
+	for (unsigned i = 0; i < w->opts->n_donors; i++)
+		if (w->source[i].dev)
+			donor_set_deadline(w->source[i].dev, WORKER_ALONE_MS);
+}
+
+/* The donor knows better than the store why. */
+static void donor_gone(void *ctx, int err)
+{
+	struct source *s = ctx;
+	struct worker *w = s->worker;
+
+	lose(w, s->index, err);
+	w->shared->donor[s->index].why = err;
+	log_event(LOG_LEVEL_WARN, "a donor is gone", "donor=%s error=\"%s\"",
+	          w->opts->donors[s->index], strerror(-err));
+	if (w->device)
+		store_lose(w->device, s->index, err);
+}
+
+static int reach_donor(struct worker *w, unsigned i, struct block_device **out,
+                       struct err *e)
+{
+	const struct donor_opts o = {
+		.reactor = w->reactor,
+		.socket = w->opts->socket,
+		.name = w->opts->donors[i],
+		.deadline_ms =
+			w->opts->copies > 1 ? WORKER_DONOR_MS : WORKER_ALONE_MS,
+		.gone = donor_gone,
+		.ctx = &w->source[i],
+	};
+	const struct reach_spec spec = donor_reach(&o);
+	struct reach reach = { 0 };
+	uint64_t room;
+	int err = reach_open(&spec, &reach, &room, e);
+
+	return err ? err : donor_open(&o, &reach, out, e);
 }
 
 /* Donor `i`; *out is NULL if it cannot be had now. */
@@ -61,8 +109,7 @@ static int open_donor(struct worker *w, unsigned i, struct block_device **out,
 	*out = NULL;
 	if (d->lost)
 		return -ENXIO;
-	err = donor_open(w->reactor, w->opts->socket, w->opts->donors[i], out,
-	                 e);
+	err = reach_donor(w, i, out, e);
 	if (!err && is_first(w)) {
 		d->size = (*out)->size;
 	} else if (!err && (*out)->size != d->size) {
@@ -94,15 +141,19 @@ static int open_donors(struct worker *w, struct err *e)
 	struct store_opts o = { .donors = donors,
 		                .n_donors = w->opts->n_donors,
 		                .copies = w->opts->copies,
-		                .lost = donor_lost,
-		                .ctx = w };
+		                .is_fixed = true,
+		                .watcher = { .lost = donor_lost, .ctx = w } };
 	unsigned n_open = 0;
 	int err = 0;
 
 	w->shared->n_donors = o.n_donors;
 	for (unsigned i = 0; i < o.n_donors; i++) {
-		int failed = open_donor(w, i, &donors[i], e);
+		int failed;
 
+		w->source[i] = (struct source){ .worker = w, .index = i };
+		failed = open_donor(w, i, &donors[i], e);
+
+		w->source[i].dev = donors[i];
 		n_open += !failed;
 		err = failed ? failed : err;
 	}

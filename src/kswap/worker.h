@@ -18,6 +18,11 @@
 #include "base/err.h"
 #include "far/store.h"
 
+/* How long a donor has to answer: where there is another copy, and where
+ * there is none. */
+#define WORKER_DONOR_MS 1500u
+#define WORKER_ALONE_MS 5000u
+
 struct worker_opts {
 	int device;          /* kswap/fuse_file's */
 	int shared;          /* kswap/shared's */

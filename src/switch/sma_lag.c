@@ -151,6 +151,14 @@ uint16_t sma_set_lag_host(struct sma_call *c)
 
 /* -- LagSwitch ------------------------------------------------------------ */
 
+static bool mask_ok(const struct ibnet_node *n, const uint8_t mask[32])
+{
+	for (unsigned p = 0; p < 256; p++)
+		if (mask_has(mask, p) && (!p || p > n->n_ports))
+			return false;
+	return true;
+}
+
 static void put_switch(struct sma_call *c, uint8_t result)
 {
 	const struct switch_part *sw = c->node->sw;
@@ -168,6 +176,7 @@ static void put_switch(struct sma_call *c, uint8_t result)
 		.result = result,
 	};
 
+	memcpy(out.ways, sw->ways, sizeof(out.ways));
 	for (unsigned i = 0; i < sw->n_groups; i++)
 		if (memcmp(sw->groups[i].mask, none, sizeof(none)) != 0)
 			out.groups_used++;
@@ -194,8 +203,14 @@ uint16_t sma_set_lag_switch(struct sma_call *c)
 		put_switch(c, LAG_REFUSED_FORMAT);
 		return MAD_STATUS_BAD_VALUE;
 	}
+	if (!mask_ok(c->node, w.ways))
+		return MAD_STATUS_BAD_VALUE;
 	sw->seed = w.seed;
 	sw->generation = w.generation;
+	if (memcmp(sw->ways, w.ways, sizeof(sw->ways)) != 0) {
+		memcpy(sw->ways, w.ways, sizeof(sw->ways));
+		ibnet_skip_ways(c->node);
+	}
 	put_switch(c, LAG_ACCEPTED);
 	return 0;
 }
@@ -218,14 +233,6 @@ uint16_t sma_get_lag_groups(struct sma_call *c)
 	}
 	smp_put(c->mad, &lag_groups_table, &out);
 	return 0;
-}
-
-static bool mask_ok(const struct ibnet_node *n, const uint8_t mask[32])
-{
-	for (unsigned p = 0; p < 256; p++)
-		if (mask[p / 8] >> p % 8 & 1 && (!p || p > n->n_ports))
-			return false;
-	return true;
 }
 
 static int grow_groups(struct switch_part *sw, unsigned n)
@@ -252,6 +259,7 @@ static void set_group(struct ibnet_node *n, struct switch_group *g,
 	ibnet_settle_group(n, g);
 	memcpy(g->mask, mask, sizeof(g->mask));
 	ibnet_settle_group(n, g);
+	ibnet_skip_group(n, g);
 }
 
 uint16_t sma_set_lag_groups(struct sma_call *c)
@@ -330,5 +338,24 @@ uint16_t sma_set_lag_lids(struct sma_call *c)
 		if (w.group[i] < sw->n_groups)
 			ibnet_settle_group(c->node, &sw->groups[w.group[i]]);
 	}
+	ibnet_skip_lids(c->node, first, LAG_LIDS_BLOCK);
+	return 0;
+}
+
+/* -- LagSkip -------------------------------------------------------------- */
+
+uint16_t sma_set_lag_skip(struct sma_call *c)
+{
+	struct lag_skip w;
+
+	smp_get(c->mad, &lag_skip_table, &w);
+	if (c->mod || !lag_is_ours(w.magic, w.version) || w.dead > 1 ||
+	    w.n > LAG_SKIP_LIDS || !mask_has(c->node->sw->ways, c->at->number))
+		return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < w.n; i++)
+		if (!w.lid[i] || w.lid[i] > MAD_LID_UNICAST_MAX)
+			return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < w.n; i++)
+		ibnet_skip_mark(c->at, w.lid[i], w.dead);
 	return 0;
 }

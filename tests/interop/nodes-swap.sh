@@ -15,11 +15,13 @@ end_swap() {
 	local status=$?
 	set +e
 	[ $status -eq 0 ] || on alpha --json swap status >"$work/status.log" 2>&1
-	on alpha swap off >/dev/null 2>&1
+	on alpha swap off >/dev/null 2>&1 || [ -z "$device" ] ||
+		swapoff "$device" 2>/dev/null
 	[ $status -eq 0 ] || cp "$work/alpha/swap.log" "$work/" 2>/dev/null
 	(exit $status)
 	clean
 }
+device=
 trap end_swap EXIT
 
 hosts alpha beta gamma
@@ -41,6 +43,7 @@ on alpha swap on --size 160M --donor $donors 2>"$work/said" || {
 	grep -q 'not permitted' "$work/said" && { echo "no swapon here"; exit 77; }
 	fail "$(cat "$work/said")"
 }
+device=$(on alpha --json swap status | jq -r .device)
 on alpha swap on --size 1M --donor $donors 2>/dev/null && fail "a second one"
 
 # swap FILTER: of its status, by jq.
@@ -92,7 +95,7 @@ on alpha run --local 32M --donor beta/far --copies 1 -- "$work/setuid" 48 1 \
 	2>"$work/said" || fail "setuid"
 grep -q 'setuid' "$work/said" || fail "$(cat "$work/said")"
 
-keeper=$(swap .keeper) device=$(swap .device)
+keeper=$(swap .keeper)
 on alpha swap off
 gone "$keeper" || fail "the keeper is still there"
 says "$device" /proc/swaps && fail "$device is still on"
