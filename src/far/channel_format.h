@@ -13,12 +13,15 @@
  *          16  staging   address of FAR_BATCH pages in the program
  *          24  moved     bit i: page i of the command lies in staging now
  *          32  doubtful  bit i: it moved while the command was broken off
- *          40  run[]     address and pages, in the order of `moved`
+ *          40  what      to do: enum far_command
+ *          48  run[]     address and pages, in the order of `moved`
  *
- * A command empties the staging area, then moves pages to it, the first to
+ * FAR_MOVE empties the staging area, then moves pages to it, the first to
  * its first page and so on; one that cannot be moved (shared with a child of
  * a fork, pinned, gone) stays where it is.  The agent then adds 1 to the
- * event descriptor.  n_runs 0 only empties it.
+ * event descriptor.  n_runs 0 only empties it.  FAR_OWN has the program's own
+ * copy made of pages that it shares with a child or has shared, so that they
+ * can be moved; pages of such a command may fault as others do.
  *
  * The program can scribble on all of it.  The pager reads `answered`, `moved`
  * and `doubtful` once for each command, believes nothing else, and what it
@@ -31,8 +34,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAR_CHANNEL_VERSION 1u
+#define FAR_CHANNEL_VERSION 2u
 #define FAR_BATCH 64u /* pages of one command: bits of `moved` */
+
+enum far_command { FAR_MOVE, FAR_OWN };
 
 struct far_run {
 	uint64_t address;
@@ -47,11 +52,12 @@ struct far_channel {
 	uint64_t staging;
 	uint64_t moved;
 	uint64_t doubtful;
+	uint64_t what;
 	struct far_run run[FAR_BATCH];
 };
 
 static_assert(offsetof(struct far_channel, staging) == 16, "layout");
-static_assert(offsetof(struct far_channel, run) == 40, "layout");
+static_assert(offsetof(struct far_channel, run) == 48, "layout");
 
 /*
  * How a program joins: it connects to the Unix socket (SOCK_SEQPACKET) that
@@ -59,6 +65,12 @@ static_assert(offsetof(struct far_channel, run) == 40, "layout");
  * /dev/userfaultfd where it has one; the program answers with a far_hello and
  * the descriptors FAR_FD_*; the pager sends a far_welcome again when it is
  * ready, and the agent's thread starts.  The connection ends with the program.
+ *
+ * The child of a fork joins in the same way.  What it has inherited of
+ * captured memory has a descriptor already, which the kernel gave to the
+ * pager; which one that is, the pager finds by its page `probe`, for each
+ * process chooses that address at random.  Then the second far_welcome comes
+ * with that descriptor, and the child holds it in place of its own.
  */
 #define FAR_SOCKET_ENV "CAUSEWAY_FAR"
 
@@ -71,6 +83,7 @@ struct far_hello {
 	uint32_t version;
 	uint32_t reserved;
 	uint64_t staging;
+	uint64_t probe; /* of a page that nobody touches */
 };
 
 enum far_fd {

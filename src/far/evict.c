@@ -35,17 +35,17 @@ static struct parcel *parcel_new(struct space *s)
 {
 	struct pager *pager = s->pager;
 	struct parcel *c = slab_get(&pager->parcel_slab);
-	uint64_t size = FAR_BATCH * FAR_PAGE;
 
 	if (!c)
 		return NULL;
-	*c = (struct parcel){ .pager = pager, .space = s };
-	if (posix_memalign((void **)&c->page, FAR_PAGE,
-	                   pager->encrypt ? 2 * size : size)) {
+	*c = (struct parcel){ .pager = pager,
+		              .space = s,
+		              .page = slab_get(&pager->parcel_pages) };
+	if (!c->page) {
 		slab_put(&pager->parcel_slab, c);
 		return NULL;
 	}
-	c->sealed = pager->encrypt ? c->page + size : c->page;
+	c->sealed = c->page + (pager->encrypt ? FAR_BATCH * FAR_PAGE : 0);
 	list_append(&pager->parcels, &c->link);
 	return c;
 }
@@ -53,7 +53,7 @@ static struct parcel *parcel_new(struct space *s)
 static void parcel_free(struct parcel *c)
 {
 	list_remove(&c->link);
-	free(c->page);
+	slab_put(&c->pager->parcel_pages, c->page);
 	slab_put(&c->pager->parcel_slab, c);
 }
 
@@ -144,9 +144,9 @@ static void write_out(struct parcel *c)
 
 /* -- the agent's answer ---------------------------------------------------- */
 
-/* Copy what lies in staging.  @return false: the program is gone. */
-static bool read_staging(const struct space *s, const struct parcel *c,
-                         uint64_t moved)
+/* Copy what lies in staging.  @return 0; -ESRCH: the program ends; -EFAULT. */
+static int read_staging(const struct space *s, const struct parcel *c,
+                        uint64_t moved)
 {
 	struct iovec local[FAR_BATCH], remote[FAR_BATCH];
 	uint64_t staging = s->staging;
@@ -162,8 +162,10 @@ static bool read_staging(const struct space *s, const struct parcel *c,
 		};
 		total += FAR_PAGE;
 	}
-	return n == 0 || process_vm_readv(s->pid, local, n, remote, n, 0) ==
-	                         (ssize_t)total;
+	if (n == 0 ||
+	    process_vm_readv(s->pid, local, n, remote, n, 0) == (ssize_t)total)
+		return 0;
+	return errno == ESRCH ? -ESRCH : -EFAULT;
 }
 
 static bool is_clean(struct pager *pager, const struct far_page *p,
@@ -239,6 +241,7 @@ static void give_slots(struct space *s, struct parcel *c, uint64_t wanting)
 static void settle(struct space *s, struct parcel *c, uint64_t moved)
 {
 	uint64_t wanting = 0;
+	unsigned n_kept = 0;
 
 	for (unsigned i = 0; i < c->n; i++) {
 		struct far_page *p = page_map_find(s->map, c->number[i]);
@@ -254,13 +257,16 @@ static void settle(struct space *s, struct parcel *c, uint64_t moved)
 			p->state = FAR_NONE;
 		} else if (!here) {
 			s->pager->stats.kept++;
+			s->own[n_kept++] = c->number[i];
 			resident_add(&s->resident, c->number[i], p);
 		} else if (take_in(s, c, i, p)) {
 			wanting |= UINT64_C(1) << i;
 		}
 	}
-	/* Shared with the child of a fork, mostly: that takes a while. */
-	s->stuck = (unsigned)__builtin_popcountll(moved) < c->n / 2;
+	/* Even though they are its own: something else holds them. */
+	s->stuck = s->retried && n_kept > c->n / 2;
+	s->n_own = s->retried ? 0 : n_kept;
+	s->retried = false;
 	give_slots(s, c, wanting);
 }
 
@@ -302,15 +308,28 @@ void far_evict_answered(struct space *s)
 {
 	struct parcel *c = s->parcel;
 	uint64_t moved;
+	int err;
 
-	if (!c || s->ended ||
+	if ((!c && !s->owning) || s->ended ||
 	    atomic_load_explicit(&s->channel->answered, memory_order_acquire) !=
 	            s->commands)
 		return;
+	if (s->owning) {
+		s->owning = false;
+		pager_balance(s->pager);
+		return;
+	}
 	moved = s->channel->moved;
 	if (c->n < FAR_BATCH)
 		moved &= (UINT64_C(1) << c->n) - 1;
-	if (!read_staging(s, c, moved)) {
+	err = read_staging(s, c, moved);
+	if (err == -ESRCH)
+		far_space_end(s);
+	else if (err)
+		far_space_check(s); /* exec: other memory is there now */
+	if (s->ended)
+		return;
+	if (err) {
 		pager_lost(s, "what its agent moved cannot be read");
 		return;
 	}
@@ -359,9 +378,27 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Pages that did not move the last time are first. */
+static void pick_own(struct space *s, struct parcel *c)
+{
+	for (unsigned i = 0; i < s->n_own; i++) {
+		struct far_page *p = page_map_find(s->map, s->own[i]);
+
+		if (!p || p->state != FAR_RESIDENT)
+			continue;
+		resident_remove(&s->resident, p, FAR_LEAVING);
+		c->number[c->n++] = s->own[i];
+	}
+	s->n_own = 0;
+}
+
 static void pick(struct space *s, struct parcel *c)
 {
-	while (c->n < FAR_BATCH) {
+	unsigned n = pager_excess(s->pager);
+
+	pick_own(s, c);
+
+	while (c->n < n) {
 		uint64_t number;
 
 		if (!resident_pick(&s->resident, &number))
@@ -371,20 +408,21 @@ static void pick(struct space *s, struct parcel *c)
 	qsort(c->number, c->n, sizeof(c->number[0]), by_number);
 }
 
-static void command(struct space *s, const struct parcel *c)
+static void command(struct space *s, enum far_command what,
+                    const uint64_t *number, unsigned count)
 {
 	struct far_channel *channel = s->channel;
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < c->n; i++) {
-		if (i > 0 && c->number[i] == c->number[i - 1] + 1)
+	for (unsigned i = 0; i < count; i++) {
+		if (i > 0 && number[i] == number[i - 1] + 1)
 			channel->run[n - 1].pages++;
 		else
 			channel->run[n++] =
-				(struct far_run){ page_address(c->number[i]),
-				                  1 };
+				(struct far_run){ page_address(number[i]), 1 };
 	}
 	channel->n_runs = n;
+	channel->what = what;
 	s->commands++;
 	atomic_store_explicit(&channel->asked, s->commands,
 	                      memory_order_release);
@@ -396,12 +434,16 @@ void far_evict_start(struct space *s)
 	struct pager *pager = s->pager;
 	struct parcel *c;
 
-	if (s->parcel || !s->channel || s->ended || s->stuck)
+	if (s->parcel || s->owning || !s->channel || s->ended || s->stuck)
 		return;
+	if (s->n_own && !s->retried) {
+		s->owning = s->retried = true;
+		command(s, FAR_OWN, s->own, s->n_own);
+		return;
+	}
 	if (pager->slots.n - pager->slots.used < FAR_BATCH)
 		return;
-	if (resident_count(&s->resident) < FAR_BATCH)
-		far_scan_harvest(s, 8 * FAR_BATCH);
+	far_scan_harvest(s, 8 * FAR_BATCH);
 	if (resident_count(&s->resident) == 0)
 		return;
 	c = parcel_new(s);
@@ -409,5 +451,5 @@ void far_evict_start(struct space *s)
 		return;
 	pick(s, c);
 	s->parcel = c;
-	command(s, c);
+	command(s, FAR_MOVE, c->number, c->n);
 }

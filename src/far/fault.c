@@ -39,13 +39,24 @@ static unsigned count_none(const struct space *s, uint64_t number,
 	return n;
 }
 
-/* A program that fills memory faster than pages leave is held up. */
+/* A program that asks for pages faster than others leave is held up. */
 static bool hold(struct space *s, uint64_t number)
 {
 	if (!pager_is_full(s->pager) || !s->parcel || s->n_held == HELD_MAX)
 		return false;
 	s->held[s->n_held++] = number;
 	return true;
+}
+
+/* Where there is no memory for the entry a scan may find the page later. */
+static void note_zero(struct space *s, uint64_t number)
+{
+	struct far_page *p = page_map_get(s->map, number);
+
+	if (!p)
+		return;
+	p->hot = 0;
+	resident_add(&s->resident, number, p);
 }
 
 static void place_zeroes(struct space *s, uint64_t number)
@@ -68,10 +79,19 @@ static void place_zeroes(struct space *s, uint64_t number)
 	}
 	pager->stats.zero++;
 	s->zero_next = number + (uint64_t)done / FAR_PAGE;
+	for (; number < s->zero_next; number++)
+		note_zero(s, number);
 	pager_moved(pager, done / (int64_t)FAR_PAGE);
 }
 
 /* -- placing --------------------------------------------------------------- */
+
+static void placed(struct space *s, uint64_t number, struct far_page *p)
+{
+	p->wanted = 0;
+	resident_add(&s->resident, number, p);
+	pager_moved(s->pager, 1);
+}
 
 /* The page's bytes are right: to the program with them. */
 static void place(struct space *s, uint64_t number, struct far_page *p,
@@ -80,16 +100,14 @@ static void place(struct space *s, uint64_t number, struct far_page *p,
 	int64_t r =
 		uffd_copy(s->faults.fd, page_address(number), bytes, FAR_PAGE);
 
-	p->wanted = 0;
-	if (r != (int64_t)FAR_PAGE && r != -EEXIST) {
-		p->state = FAR_AWAY;
+	if (r != (int64_t)FAR_PAGE)
 		wake(s, number, 1);
+	if (r == (int64_t)FAR_PAGE || r == -EEXIST) {
+		placed(s, number, p);
 		return;
 	}
-	if (r == -EEXIST)
-		wake(s, number, 1);
-	resident_add(&s->resident, number, p);
-	pager_moved(s->pager, 1);
+	p->wanted = 0;
+	p->state = FAR_AWAY;
 }
 
 /* -- reading --------------------------------------------------------------- */
@@ -98,29 +116,70 @@ static void fetch_free(struct fetch *f)
 {
 	struct pager *pager = f->pager;
 
-	free(f->page);
+	slab_put(&pager->fetch_pages, f->page);
 	slab_put(&pager->fetch_slab, f);
 }
 
-static void fetched_page(struct fetch *f, unsigned i, int err)
+static struct far_page *page_of(const struct fetch *f, unsigned i)
+{
+	return page_map_find(f->space->map, f->number[i]);
+}
+
+/* @return whether page i came as it had left, and is still wanted here. */
+static bool is_right(struct fetch *f, unsigned i, int err)
 {
 	struct space *s = f->space;
-	struct far_page *p = page_map_find(s->map, f->number[i]);
-	uint8_t *bytes = f->page + i * FAR_PAGE;
+	struct far_page *p = page_of(f, i);
 
 	if (!p || p->state != FAR_COMING || p->slot != f->swap.slot + i)
-		return; /* dropped, and perhaps something else, meanwhile */
-	if (!err && !seal_open(&s->pager->seal, p->version, bytes, p->tag))
+		return false; /* dropped, and perhaps something else */
+	if (!err && !seal_open(&s->pager->seal, p->version,
+	                       f->page + i * FAR_PAGE, p->tag))
 		err = -EBADMSG;
-	if (!err) {
-		place(s, f->number[i], p, bytes);
-		return;
-	}
+	if (!err)
+		return true;
 	p->state = FAR_AWAY;
 	if (p->wanted)
 		pager_lost(s, err == -EBADMSG
 		                      ? "a page came back changed"
 		                      : "a page could not be read back");
+	return false;
+}
+
+/* Pages [i, end), neighbours in the program, go there by one call; what that
+ * leaves goes one by one. */
+static void place_run(struct fetch *f, unsigned i, unsigned end)
+{
+	struct space *s = f->space;
+	int64_t r = end - i < 2 ? 0
+	                        : uffd_copy(s->faults.fd,
+	                                    page_address(f->number[i]),
+	                                    f->page + i * FAR_PAGE,
+	                                    (end - i) * FAR_PAGE);
+
+	for (; r >= (int64_t)FAR_PAGE; r -= (int64_t)FAR_PAGE, i++)
+		placed(s, f->number[i], page_of(f, i));
+	for (; i < end; i++)
+		place(s, f->number[i], page_of(f, i), f->page + i * FAR_PAGE);
+}
+
+static void place_all(struct fetch *f, int err)
+{
+	unsigned n = f->swap.pages, first = 0, i = 0;
+
+	while (i < n && f->space) { /* a page may end it */
+		if (i > first && f->number[i] != f->number[i - 1] + 1) {
+			place_run(f, first, i);
+			first = i;
+		}
+		if (is_right(f, i++, err))
+			continue;
+		if (f->space)
+			place_run(f, first, i - 1);
+		first = i;
+	}
+	if (f->space)
+		place_run(f, first, n);
 }
 
 static void fetched(struct swap_request *q, int err)
@@ -128,11 +187,10 @@ static void fetched(struct swap_request *q, int err)
 	struct fetch *f = container_of(q, struct fetch, swap);
 	struct pager *pager = f->pager;
 
-	for (unsigned i = 0; i < q->pages; i++) {
-		if (f->space) /* the page before may have ended it */
-			fetched_page(f, i, err);
+	place_all(f, err);
+	for (unsigned i = 0; i < q->pages; i++)
 		slots_put(&pager->slots, q->slot + i);
-	}
+	pager->coming -= q->pages;
 	if (f->asked_ns)
 		histogram_add(&pager->stats.fault,
 		              clock_now_ns() - f->asked_ns);
@@ -142,14 +200,16 @@ static void fetched(struct swap_request *q, int err)
 }
 
 /* @return NULL: too many are under way. */
-static struct fetch *fetch_new(struct space *s, unsigned pages)
+static struct fetch *fetch_new(struct space *s)
 {
 	struct fetch *f = slab_get(&s->pager->fetch_slab);
 
 	if (!f)
 		return NULL;
-	*f = (struct fetch){ .pager = s->pager, .space = s };
-	if (posix_memalign((void **)&f->page, FAR_PAGE, pages * FAR_PAGE)) {
+	*f = (struct fetch){ .pager = s->pager,
+		             .space = s,
+		             .page = slab_get(&s->pager->fetch_pages) };
+	if (!f->page) {
 		slab_put(&s->pager->fetch_slab, f);
 		return NULL;
 	}
@@ -164,6 +224,7 @@ static void add_page(struct fetch *f, uint64_t number, struct far_page *p)
 	if (f->swap.pages == 0)
 		f->swap.slot = p->slot;
 	f->number[f->swap.pages++] = number;
+	pager->coming++;
 	slots_hold(&pager->slots, p->slot);
 	resident_back(&f->space->resident, p, pager->local / FAR_PAGE);
 	p->state = FAR_COMING;
@@ -229,7 +290,7 @@ static void prefetch(struct space *s, const struct prefetch_plan *plan)
 		end = i + 1;
 		while (end < n && c[end].slot == c[end - 1].slot + 1)
 			end++;
-		f = fetch_new(s, end - i);
+		f = fetch_new(s);
 		if (!f)
 			return;
 		for (unsigned k = i; k < end; k++)
@@ -256,7 +317,7 @@ void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 		place(s, number, p, parcel->page + index * FAR_PAGE);
 		return;
 	}
-	f = fetch_new(s, 1);
+	f = fetch_new(s);
 	if (!f) { /* it asks again */
 		p->wanted = 0;
 		wake(s, number, 1);
@@ -266,6 +327,16 @@ void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 	f->asked_ns = clock_now_ns();
 	add_page(f, number, p);
 	fetch_start(f);
+	prefetch(s, &plan);
+}
+
+/* The program has come as far as what is being fetched ahead of it, so there
+ * is time to fetch more. */
+static void reached(struct space *s, uint64_t number, struct far_page *p)
+{
+	struct prefetch_plan plan = prefetch_fault(&s->prefetch, number);
+
+	p->wanted = 1;
 	prefetch(s, &plan);
 }
 
@@ -286,13 +357,18 @@ void far_fault_missing(struct space *s, uint64_t address)
 	case FAR_RESIDENT: /* it came while the fault was on its way */
 		wake(s, number, 1);
 		break;
-	case FAR_LEAVING: /* served when the agent has answered */
 	case FAR_COMING:
-		p->wanted = 1;
 		s->pager->stats.joined++;
+		if (!p->wanted)
+			reached(s, number, p);
+		break;
+	case FAR_LEAVING: /* served when the agent has answered */
+		s->pager->stats.joined++;
+		p->wanted = 1;
 		break;
 	case FAR_AWAY:
-		far_fault_serve(s, number, p);
+		if (!hold(s, number))
+			far_fault_serve(s, number, p);
 		break;
 	}
 }

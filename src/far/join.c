@@ -129,40 +129,114 @@ static int open_pagemap(pid_t pid)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Takes FAR_FD_FAULTS and FAR_FD_EVENT on success. */
-static int admit(struct pager *p, pid_t pid, const struct far_hello *hello,
-                 int fds[FAR_FDS])
-{
-	struct space *s;
-	int err = uffd_api(fds[FAR_FD_FAULTS], UFFD_PAGER_FEATURES);
+/* -- children -------------------------------------------------------------- */
 
-	if (!err)
-		err = uffd_api(fds[FAR_FD_STAGING], UFFD_MOVE_FEATURE);
-	if (!err)
-		err = uffd_register(fds[FAR_FD_STAGING], hello->staging,
-		                    FAR_BATCH * FAR_PAGE);
-	if (err)
-		return err;
-	s = far_space_create(p, fds[FAR_FD_FAULTS]);
+static bool has_page(int pagemap_fd, uint64_t address)
+{
+	uint64_t entry;
+
+	return pread(pagemap_fd, &entry, sizeof(entry),
+	             (off_t)(address >> FAR_PAGE_SHIFT) * 8) == 8 &&
+	       entry >> 63;
+}
+
+/* Whether `s` is of the process whose page map that is: a page of zeroes that
+ * `s` places shows up there.  Anywhere else that does no harm. */
+static bool is_of(const struct space *s, int pagemap_fd, uint64_t probe)
+{
+	int fd = s->faults.fd;
+
+	return !has_page(pagemap_fd, probe) &&
+	       uffd_register(fd, probe, FAR_PAGE) == 0 &&
+	       uffd_zero(fd, probe, FAR_PAGE) > 0 &&
+	       has_page(pagemap_fd, probe);
+}
+
+/* The space that a fork made for the process; NULL: it inherited nothing that
+ * was captured. */
+static struct space *find_child(struct pager *p, int pagemap_fd, uint64_t probe)
+{
+	LIST_FOREACH (l, &p->spaces) {
+		struct space *s = list_entry(l, struct space, link);
+
+		if (!s->pid && is_of(s, pagemap_fd, probe))
+			return s;
+	}
+	return NULL;
+}
+
+/* -- joining --------------------------------------------------------------- */
+
+static int prepare_staging(int fd, uint64_t staging)
+{
+	int err = uffd_api(fd, UFFD_MOVE_FEATURE);
+
+	return err ? err : uffd_register(fd, staging, FAR_BATCH * FAR_PAGE);
+}
+
+/* Takes FAR_FD_FAULTS.  NULL: that is no good, or there is no memory. */
+static struct space *new_program(struct pager *p, int fds[FAR_FDS])
+{
+	int fd = fds[FAR_FD_FAULTS];
+
+	if (uffd_api(fd, UFFD_PAGER_FEATURES))
+		return NULL;
 	fds[FAR_FD_FAULTS] = -1;
-	if (!s)
-		return -ENOMEM;
+	return far_space_create(p, fd);
+}
+
+/* Takes FAR_FD_EVENT on success. */
+static int give_agent(struct space *s, pid_t pid, const struct far_hello *hello,
+                      int fds[FAR_FDS])
+{
+	int err;
+
 	s->staging = hello->staging;
-	s->pagemap_fd = open_pagemap(pid);
 	s->channel = map_channel(fds[FAR_FD_CHANNEL]);
+	if (!s->channel)
+		return -EACCES;
 	s->event = (struct watch){ .fd = fds[FAR_FD_EVENT],
 		                   .events = EPOLLIN,
 		                   .ready = answered };
-	if (s->pagemap_fd < 0 || !s->channel ||
-	    watch_start(p->reactor, &s->event)) {
+	err = watch_start(s->pager->reactor, &s->event);
+	if (err) {
 		s->event.fd = -1;
-		far_space_end(s);
-		return -EACCES;
+		return err;
 	}
 	fds[FAR_FD_EVENT] = -1;
-	err = far_space_watch(s, pid);
+	return far_space_watch(s, pid);
+}
+
+/* *inherited: the descriptor of a child's captured memory, or -1. */
+static int admit(struct pager *p, pid_t pid, const struct far_hello *hello,
+                 int fds[FAR_FDS], int *inherited)
+{
+	int pagemap_fd = open_pagemap(pid);
+	struct space *s;
+	int err = pagemap_fd < 0 ? -EACCES
+	                         : prepare_staging(fds[FAR_FD_STAGING],
+	                                           hello->staging);
+
+	if (err) {
+		if (pagemap_fd >= 0)
+			close(pagemap_fd);
+		return err;
+	}
+	s = find_child(p, pagemap_fd, hello->probe);
+	if (s)
+		*inherited = s->faults.fd;
+	else
+		s = new_program(p, fds);
+	if (!s) {
+		close(pagemap_fd);
+		return -ENOMEM;
+	}
+	s->pagemap_fd = pagemap_fd;
+	err = give_agent(s, pid, hello, fds);
 	if (err)
-		far_space_end(s);
+		pager_lost(s, "its agent cannot join");
+	else if (s->is_child)
+		s->rss = s->shared = far_scan_rss(pid);
 	return err;
 }
 
@@ -171,12 +245,12 @@ static void hello_ready(struct watch *w, uint32_t events)
 	struct guest *g = container_of(w, struct guest, watch);
 	struct pager *p = g->pager;
 	struct far_hello hello;
-	int fds[FAR_FDS], err = -EPROTO;
+	int fds[FAR_FDS], inherited = -1, err = -EPROTO;
 
 	(void)events;
 	if (receive(w->fd, &hello, fds))
-		err = admit(p, peer_of(w->fd), &hello, fds);
-	welcome(w->fd, -err, -1);
+		err = admit(p, peer_of(w->fd), &hello, fds, &inherited);
+	welcome(w->fd, -err, err ? -1 : inherited);
 	for (unsigned i = 0; i < FAR_FDS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

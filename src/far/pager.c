@@ -2,9 +2,9 @@
 /*
  * The limit: how much memory the programs have, and who gives some up.
  *
- *      0 ........ capture ........ high ... low water ... full = local
- *                 ranges are       pages
- *                 registered       leave until low water
+ *      0 ........ capture .............. high ........... full = local
+ *                 ranges are             pages leave      pages wait for
+ *                 registered                              others to leave
  *
  * The kernel is asked on a tick and after every LOOK_EVERY pages that came;
  * between two looks what was moved is added up.  A tick comes the sooner the
@@ -26,11 +26,13 @@
 #define TICK_MIN_NS (2 * NS_PER_MS)
 #define TICK_MAX_NS (50 * NS_PER_MS)
 #define LOOK_EVERY 256u /* pages */
+/* Pages that leave together, at least: to seal a whole batch keeps faults
+ * waiting for 200 us. */
+#define LEAST 16
 
 /* Of the limit, in 64ths. */
 #define CAPTURE 40
 #define HIGH 58
-#define LOW 56
 
 static int64_t part(const struct pager *p, int64_t n)
 {
@@ -42,9 +44,19 @@ bool pager_is_high(const struct pager *p)
 	return p->resident > part(p, HIGH);
 }
 
+unsigned pager_excess(const struct pager *p)
+{
+	int64_t pages = (p->resident - part(p, HIGH)) / (int64_t)FAR_PAGE;
+
+	return pages < LEAST                ? LEAST
+	       : pages > (int64_t)FAR_BATCH ? FAR_BATCH
+	                                    : (unsigned)pages;
+}
+
 bool pager_is_full(const struct pager *p)
 {
-	return p->resident > (int64_t)p->local;
+	return p->resident + (int64_t)(p->coming * FAR_PAGE) >
+	       (int64_t)p->local;
 }
 
 void pager_lost(struct space *s, const char *why)
@@ -62,6 +74,16 @@ void pager_lost(struct space *s, const char *why)
 
 /* -- looking --------------------------------------------------------------- */
 
+/* What a child has in common with its parent counts for the parent; when
+ * either writes to it the child has pages that a scan finds. */
+static uint64_t own(const struct space *s)
+{
+	uint64_t known = resident_count(&s->resident) * FAR_PAGE;
+	uint64_t more = s->rss > s->shared ? s->rss - s->shared : 0;
+
+	return s->is_child && known > more ? known : more;
+}
+
 static void look(struct pager *p)
 {
 	int64_t all = 0;
@@ -71,7 +93,7 @@ static void look(struct pager *p)
 
 		if (s->pid)
 			s->rss = far_scan_rss(s->pid);
-		all += (int64_t)s->rss;
+		all += (int64_t)own(s);
 	}
 	p->resident = all;
 	p->looks = 0;
@@ -128,7 +150,10 @@ static void tick(struct timer *t)
 			struct space *s = list_entry(l, struct space, link);
 
 			far_scan_capture(s);
-			s->scanned_all = false;
+			/* What a child shared becomes its own unseen. */
+			if (s->is_child ||
+			    resident_count(&s->resident) < FAR_BATCH)
+				s->scanned_all = false;
 			s->stuck = false;
 		}
 	}
@@ -210,7 +235,10 @@ int pager_create(const struct pager_opts *o, struct pager **out, struct err *e)
 	list_init(&p->parcels);
 	swap_init(&p->swap, o->device);
 	slab_init(&p->fetch_slab, sizeof(struct fetch), 64, FETCHES_MAX);
+	slab_init(&p->fetch_pages, FETCH_MAX * FAR_PAGE, FAR_PAGE, FETCHES_MAX);
 	slab_init(&p->parcel_slab, sizeof(struct parcel), 64, PARCELS_MAX);
+	slab_init(&p->parcel_pages, FAR_BATCH * FAR_PAGE * (o->encrypt ? 2 : 1),
+	          FAR_PAGE, PARCELS_MAX);
 	err = init(p, o, e);
 	if (!err)
 		err = timer_start(p->reactor, &p->tick, p->tick_ns);
@@ -240,7 +268,9 @@ void pager_destroy(struct pager *p)
 	while (p->swap.in_flight)
 		reactor_poll(p->reactor);
 	slab_fini(&p->fetch_slab);
+	slab_fini(&p->fetch_pages);
 	slab_fini(&p->parcel_slab);
+	slab_fini(&p->parcel_pages);
 	if (p->device_fd >= 0)
 		close(p->device_fd);
 	seal_fini(&p->seal);

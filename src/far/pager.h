@@ -83,21 +83,22 @@ const char *pager_socket(const struct pager *p);
 
 struct pager_stats {
 	unsigned programs;
-	uint64_t local;         /* the limit */
-	uint64_t resident;      /* anonymous memory of the programs, bytes */
-	uint64_t away;          /* bytes */
-	uint64_t room;          /* of the device, bytes */
-	uint64_t faults;        /* pages asked for */
-	uint64_t zero;          /* of these, answered with zeroes */
-	uint64_t joined;        /* of these, that found a read under way */
-	uint64_t from_parcel;   /* of these, not stored yet */
-	uint64_t read;          /* pages read */
-	uint64_t prefetched;    /* of these, not asked for */
-	uint64_t moved_out;     /* pages that left */
-	uint64_t written;       /* of these, pages written */
-	uint64_t clean;         /* of these, unchanged since they came */
-	uint64_t dropped_zero;  /* of these, all zero */
-	uint64_t kept;          /* that could not be moved */
+	uint64_t local;        /* the limit */
+	uint64_t resident;     /* anonymous memory of the programs, bytes */
+	uint64_t away;         /* bytes */
+	uint64_t room;         /* of the device, bytes */
+	uint64_t faults;       /* pages asked for */
+	uint64_t zero;         /* of these, answered with zeroes */
+	uint64_t joined;       /* of these, that found a read under way */
+	uint64_t from_parcel;  /* of these, not stored yet */
+	uint64_t read;         /* pages read */
+	uint64_t prefetched;   /* of these, not asked for */
+	uint64_t moved_out;    /* pages that left */
+	uint64_t written;      /* of these, pages written */
+	uint64_t clean;        /* of these, unchanged since they came */
+	uint64_t dropped_zero; /* of these, all zero */
+	uint64_t kept;         /* that could not be moved */
+	uint64_t strays; /* children that did not join: they keep what comes */
 	struct histogram fault; /* from the fault to the page */
 };
 

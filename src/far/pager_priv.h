@@ -37,7 +37,7 @@ struct parcel {
 	uint64_t number[FAR_BATCH];
 	uint32_t slot[FAR_BATCH]; /* FAR_NO_SLOT: not written */
 	struct swap_request run[FAR_BATCH];
-	uint8_t *page;   /* FAR_BATCH pages, as they left */
+	uint8_t *page;   /* from parcel_pages: as they left */
 	uint8_t *sealed; /* what is written: `page`, or encrypted */
 };
 
@@ -49,17 +49,19 @@ struct fetch {
 	struct list link;    /* space.fetches */
 	uint64_t number[FETCH_MAX];
 	uint64_t asked_ns; /* 0: prefetch */
-	uint8_t *page;     /* FETCH_MAX pages */
+	uint8_t *page;     /* from fetch_pages */
 };
 
 /* One address space: a program, or the child of a fork. */
 struct space {
 	struct pager *pager;
-	struct list link;    /* pager.spaces */
-	pid_t pid;           /* 0: a child that has not joined */
-	struct watch faults; /* userfaultfd */
-	struct watch event;  /* the agent's */
-	struct watch death;  /* pidfd */
+	struct list link;     /* pager.spaces */
+	pid_t pid;            /* 0: a child that has not joined */
+	bool is_child;        /* of a fork: begun with its parent's pages */
+	struct space *parent; /* NULL: it has ended */
+	struct watch faults;  /* userfaultfd */
+	struct watch event;   /* the agent's */
+	struct watch death;   /* pidfd */
 	int pagemap_fd;
 	struct far_channel *channel; /* NULL: no agent, nothing leaves */
 	uint64_t staging;            /* its area in the program */
@@ -82,15 +84,22 @@ struct space {
 		uint64_t start, end;
 	} * range;
 	size_t n_ranges;
-	uint64_t cursor;  /* where the scan goes on */
-	bool scanned_all; /* without finding a page, since the last tick */
+	uint64_t cursor;  /* page where the scan goes on */
+	bool scanned_all; /* since a range was added */
 	bool stuck;       /* little could be moved, since the last tick */
 
 	/* the command that the agent has; `parcel` NULL: none */
 	struct parcel *parcel;
 	uint32_t commands;
+	/* pages that did not move, for it to make the program's own; `owning`:
+	 * it is at it */
+	uint64_t own[FAR_BATCH];
+	unsigned n_own;
+	bool owning;
+	bool retried; /* it has been, for what moves now */
 
-	uint64_t rss; /* bytes, when last looked at */
+	uint64_t rss;    /* bytes, when last looked at */
+	uint64_t shared; /* of these, its parent's too, when it joined */
 };
 
 struct pager {
@@ -113,12 +122,15 @@ struct pager {
 	struct seal seal;
 	struct swap_queue swap;
 	struct slab fetch_slab;
+	struct slab fetch_pages; /* buffers of FETCH_MAX pages */
 	struct slab parcel_slab;
+	struct slab parcel_pages; /* of FAR_BATCH, or twice that */
 	struct list parcels;
 
 	struct timer tick;
 	uint64_t tick_ns; /* until the next one */
 	int64_t resident; /* estimate, bytes: last look and what moved since */
+	uint64_t coming;  /* pages that are being read */
 	unsigned looks;   /* pages placed since the last look */
 
 	struct pager_stats stats;
@@ -135,6 +147,8 @@ static inline uint64_t page_address(uint64_t number)
 void pager_moved(struct pager *p, int64_t pages);
 /* Above the mark at which pages begin to leave. */
 bool pager_is_high(const struct pager *p);
+/* How many pages should leave together now. */
+unsigned pager_excess(const struct pager *p);
 /* Above the limit itself: nothing comes that was not asked for, and new
  * pages wait for old ones to leave. */
 bool pager_is_full(const struct pager *p);
@@ -185,8 +199,9 @@ struct parcel *far_evict_parcel(struct pager *p, uint32_t slot,
 
 /* Register what is not registered yet. */
 void far_scan_capture(struct space *s);
-/* Make up to `want` pages resident that nobody knew of.  @return how many. */
-unsigned far_scan_harvest(struct space *s, unsigned want);
+/* Go on looking for pages that the kernel has placed; `want` of them are
+ * enough for now. */
+void far_scan_harvest(struct space *s, unsigned want);
 /* Bytes of anonymous memory in use; 0: the process has gone. */
 uint64_t far_scan_rss(pid_t pid);
 /* [start, end) is mapped no more. */

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #define FIRST_WINDOW 4u
+#define RIGHT 4 /* accidents that a walk makes up for */
+#define RARELY 16u
 
 static int64_t distance(uint64_t from, uint64_t to)
 {
@@ -66,15 +68,34 @@ static struct prefetch_stream *oldest(struct prefetch *p)
 static struct prefetch_plan plan(struct prefetch_stream *s)
 {
 	struct prefetch_plan out = { s->edge, s->stride, s->window };
+	int64_t ahead = distance(s->last, s->edge) / s->stride;
 	uint64_t room = s->stride > 0 ? FAR_PAGES_MAX - 1 - s->edge : s->edge;
 	uint64_t step = (uint64_t)(s->stride > 0 ? s->stride : -s->stride);
 
-	if (s->edge >= FAR_PAGES_MAX) /* over either end */
+	if (s->edge >= FAR_PAGES_MAX || /* over either end */
+	    ahead > (int64_t)PREFETCH_MAX + 1)
 		return (struct prefetch_plan){ 0 };
 	if (out.count > room / step)
 		out.count = (uint32_t)(room / step);
 	s->edge += (uint64_t)((int64_t)out.count * s->stride);
 	return out;
+}
+
+/* One window for neighbours: is it likely enough to be used? */
+static bool is_worth_trying(struct prefetch *p)
+{
+	if (p->trust == -PREFETCH_TRUST)
+		return p->faults % RARELY == 0;
+	p->trust--;
+	return true;
+}
+
+static void was_right(struct prefetch *p, int64_t steps)
+{
+	p->used += (uint64_t)(steps - 1);
+	p->trust += RIGHT;
+	if (p->trust > PREFETCH_TRUST)
+		p->trust = PREFETCH_TRUST;
 }
 
 struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
@@ -83,6 +104,7 @@ struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 
 	p->faults++;
 	if (s) {
+		was_right(p, distance(s->last, number) / s->stride);
 		s->last = number;
 		s->used = p->faults;
 		if (s->window == 0)
@@ -98,8 +120,9 @@ struct prefetch_plan prefetch_fault(struct prefetch *p, uint64_t number)
 		s->stride = (int32_t)distance(s->last, number);
 		s->last = number;
 		s->used = p->faults;
-		/* Neighbours are no accident; other distances may be. */
-		s->window = s->stride == 1 ? FIRST_WINDOW : 0;
+		/* Other distances than that of neighbours must come twice. */
+		s->window =
+			s->stride == 1 && is_worth_trying(p) ? FIRST_WINDOW : 0;
 		s->edge = number + (uint64_t)(int64_t)s->stride;
 		return plan(s);
 	}

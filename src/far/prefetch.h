@@ -6,7 +6,8 @@
  * stream (the same distance from its last fault as that was from the one
  * before, or right behind what was prefetched) lets its window grow twofold
  * up to PREFETCH_MAX pages; one that belongs to none starts a new stream in
- * place of the oldest.
+ * place of the oldest.  Two neighbours are the start of a walk or an accident;
+ * while they mostly turn out to be accidents they are rarely acted upon.
  *
  * A pure function of the faults; the caller decides what to do with the
  * proposal, and never lets it wait in front of a page that was asked for.
@@ -33,7 +34,10 @@ struct prefetch_stream {
 struct prefetch {
 	struct prefetch_stream stream[PREFETCH_STREAMS];
 	uint64_t faults;
+	int trust;     /* in neighbours: -PREFETCH_TRUST to PREFETCH_TRUST */
+	uint64_t used; /* proposed pages that a program has walked over */
 };
+#define PREFETCH_TRUST 32
 
 /* Pages `first`, `first + stride`, ... `count` times. */
 struct prefetch_plan {

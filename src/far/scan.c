@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define ENTRIES 512u /* of pagemap at a time */
+#define LOOKS 64u    /* of these without a pause: under a millisecond */
 
 /* Linux, Documentation/admin-guide/mm/pagemap.rst. */
 #define PM_PRESENT (UINT64_C(1) << 63)
@@ -129,8 +130,11 @@ static void capture(void *ctx, const struct maps_line *m)
 		return;
 	if (m->start <= s->staging && s->staging < m->end)
 		return;
-	if (uffd_register(s->faults.fd, m->start, m->end - m->start) == 0)
-		add_range(s, m->start, m->end);
+	if (uffd_register(s->faults.fd, m->start, m->end - m->start) == 0 &&
+	    add_range(s, m->start, m->end)) {
+		s->scanned_all = false;
+		s->cursor = 0;
+	}
 }
 
 void far_scan_capture(struct space *s)
@@ -163,30 +167,26 @@ static unsigned harvest_some(struct space *s, uint64_t first, uint64_t n)
 	return found;
 }
 
-unsigned far_scan_harvest(struct space *s, unsigned want)
+void far_scan_harvest(struct space *s, unsigned want)
 {
-	uint64_t from = s->cursor;
-	unsigned found = 0;
+	unsigned found = 0, looks = 0;
 
-	if (s->scanned_all || s->pagemap_fd < 0)
-		return 0;
-	for (size_t i = 0; i < s->n_ranges && found < want; i++) {
+	for (size_t i = 0; i < s->n_ranges && !s->scanned_all; i++) {
 		uint64_t at = s->range[i].start >> FAR_PAGE_SHIFT;
 		uint64_t end = s->range[i].end >> FAR_PAGE_SHIFT;
 
 		if (at < s->cursor)
 			at = s->cursor;
-		while (at < end && found < want) {
+		while (at < end) {
 			uint64_t n = end - at < ENTRIES ? end - at : ENTRIES;
 
+			if (found >= want || looks++ == LOOKS)
+				return;
 			found += harvest_some(s, at, n);
 			at += n;
 			s->cursor = at;
 		}
 	}
-	if (found == 0) {
-		s->scanned_all = from == 0;
-		s->cursor = 0;
-	}
-	return found;
+	s->scanned_all = true;
+	s->cursor = 0;
 }

@@ -150,6 +150,10 @@ static void forked(struct space *s, int fd)
 	struct copy copy = { child, true };
 
 	far_evict_finish(s);
+	if (child) {
+		child->is_child = true;
+		child->parent = s;
+	}
 	if (!child) {
 		pager_lost(s, "no memory to follow its fork()");
 		return;
@@ -255,6 +259,7 @@ void far_space_end(struct space *s)
 	if (s->ended)
 		return;
 	s->ended = true;
+	s->pager->stats.strays += s->is_child && !s->pid;
 	close_watch(r, &s->faults);
 	close_watch(r, &s->event);
 	close_watch(r, &s->death);
@@ -265,6 +270,14 @@ void far_space_end(struct space *s)
 		list_remove(l);
 	}
 	list_remove(&s->link);
+	LIST_FOREACH (l, &s->pager->spaces) {
+		struct space *child = list_entry(l, struct space, link);
+
+		if (child->parent == s) { /* has all to itself now */
+			child->parent = NULL;
+			child->shared = 0;
+		}
+	}
 	list_append(&s->pager->ended, &s->link);
 	s->pager->n_spaces--;
 }

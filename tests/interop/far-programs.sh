@@ -23,14 +23,18 @@ count() {
 		sed -n "s/.* $1 \([0-9]*\).*/\1/p"
 }
 
-for case in threads same forks remaps unmaps syscalls; do
+for case in threads same hot forks children remaps unmaps syscalls; do
 	far 16M "$tests/far_hammer" $case || fail "hammer $case"
 	[ "$(count moved_out)" -gt 1000 ] || fail "$case: nothing left"
 	# Pages that are only read from then on are written once (S9).
-	[ $case != same ] || [ "$(count written)" -le $((48 * 256)) ] ||
+	[ $case != same ] || [ "$(count written)" -le $((50 * 256)) ] ||
 		fail "$case: clean pages were written"
+	# What fits comes once, with what is fetched beside it.
+	[ $case != hot ] || [ "$(count read)" -le $((3 * 6 * 256)) ] ||
+		fail "hot: pages that fit do not stay"
 	echo "hammer $case: $(count faults) faults, $(count moved_out) left"
 done
+[ "$(grep -c 'strays 1 ' "$work/far.log")" = 1 ] || fail "who did not join?"
 FAR_ENCRYPT=1 far 16M "$tests/far_hammer" threads || fail "encrypted"
 
 seq 1 400000 | shuf --random-source=<(yes) >"$work/numbers"

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * far_hammer CASE [CHECKS]: a program that knows what its memory must hold, for
- * tests of far memory.  It uses 48 MiB and more, checks every value that it
- * reads, and exits 0 only if each was the one that it had written last.
+ * tests of far memory.  With "threads" it says how long the longest check took.
+ * It uses 48 MiB and more, checks every value that it reads, and exits 0 only
+ * if each was the one that it had written last.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -22,12 +26,13 @@
 static uint64_t *memory;
 static atomic_ulong n_bad;
 static unsigned long checks = 250000; /* of each thread */
+static const char *until;             /* or until this file is there */
 
 static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 {
 	if (n_bad++ < 5)
-		printf("%s: page %ju has %jx, wants %jx\n", what,
-		       (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
+		fprintf(stderr, "%s: page %ju has %jx, wants %jx\n", what,
+		        (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
 }
 
 static void *map(size_t length)
@@ -55,19 +60,40 @@ static uint32_t next(uint32_t *state)
 
 /* -- threads --------------------------------------------------------------- */
 
+static atomic_ulong longest_ms; /* of one check */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void took(uint64_t ms)
+{
+	unsigned long was = longest_ms;
+
+	while (was < ms && !atomic_compare_exchange_weak(&longest_ms, &was, ms))
+		continue;
+}
+
 /* Thread t has pages t, t + THREADS, ...: neighbours belong to others. */
 static void *write_and_check(void *arg)
 {
 	uint32_t t = (uint32_t)(uintptr_t)arg, random = t + 1;
 	uint64_t *version = calloc(PAGES / THREADS, sizeof(*version));
 
-	for (unsigned long i = 0; i < checks; i++) {
+	for (unsigned long i = 0; until ? access(until, F_OK) : i < checks;
+	     i++) {
 		uint32_t k = next(&random) % (PAGES / THREADS);
 		uint64_t *p = page(k * THREADS + t);
+		uint64_t began = now_ms();
 
 		if (p[3] != version[k] || p[500] != version[k])
 			bad("thread", k * THREADS + t, p[3], version[k]);
 		p[3] = p[500] = ++version[k];
+		took(now_ms() - began);
 		if (i % 5000 == t) {
 			k = next(&random) % (PAGES / THREADS);
 			madvise(page(k * THREADS + t), PAGE, MADV_DONTNEED);
@@ -82,10 +108,14 @@ static void threads(void)
 {
 	pthread_t thread[THREADS];
 
+	memset(memory, 0, (size_t)PAGES * PAGE);
+	puts("checks begin");
+	fflush(stdout);
 	for (uintptr_t t = 0; t < THREADS; t++)
 		pthread_create(&thread[t], NULL, write_and_check, (void *)t);
 	for (unsigned t = 0; t < THREADS; t++)
 		pthread_join(thread[t], NULL);
+	printf("longest %lu ms\n", longest_ms);
 }
 
 /* Many threads fault on the same pages at once. */
@@ -108,6 +138,17 @@ static void same(void)
 		pthread_create(&thread[t], NULL, sweep, NULL);
 	for (unsigned t = 0; t < 32; t++)
 		pthread_join(thread[t], NULL);
+}
+
+/* A part that fits, of what does not: once it is here it stays. */
+static void hot(void)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[5] = i + 8;
+	for (unsigned round = 0; round < 200; round++)
+		for (uint64_t i = 0; i < PAGES / 8; i++)
+			if (page(i)[5] != i + 8)
+				bad("hot", i, page(i)[5], i + 8);
 }
 
 /* -- fork ------------------------------------------------------------------ */
@@ -146,6 +187,73 @@ static void forks(void)
 				bad("parent", i, page(i)[9], wants);
 		}
 	}
+}
+
+static unsigned long resident_kib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %lu", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status)
+		bad("child's status", 0, (unsigned)status, 0);
+}
+
+/* Children and their children keep to the limit too; one that libc does not
+ * know of has the right bytes at least. */
+static int brood(unsigned depth)
+{
+	pid_t pid;
+	int failed = child(0);
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	if (resident_kib() > 24 << 10)
+		bad("KiB of the child", depth, resident_kib(), 16 << 10);
+	if (depth == 2)
+		return failed || n_bad;
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(depth + 1));
+	wait_for(pid);
+	return failed || n_bad;
+}
+
+static void children(void)
+{
+	pid_t pid;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(brood(0));
+	wait_for(pid);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(child(0));
+	wait_for(pid);
+	pid = vfork();
+	if (pid == 0) {
+		execl("/proc/self/exe", "far_hammer", "hot", NULL);
+		_exit(9);
+	}
+	wait_for(pid);
+	for (uint64_t i = 0; i < PAGES; i++)
+		if (page(i)[9] != i)
+			bad("parent", i, page(i)[9], i);
 }
 
 /* -- mremap, munmap -------------------------------------------------------- */
@@ -227,12 +335,16 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} cases[] = {
-		{ "threads", threads }, { "same", same },
-		{ "forks", forks },     { "remaps", remaps },
-		{ "unmaps", unmaps },   { "syscalls", syscalls },
+		{ "threads", threads },   { "until", threads },
+		{ "same", same },         { "hot", hot },
+		{ "forks", forks },       { "children", children },
+		{ "remaps", remaps },     { "unmaps", unmaps },
+		{ "syscalls", syscalls },
 	};
 
-	if (argc == 3)
+	if (argc == 3 && strcmp(argv[1], "until") == 0)
+		until = argv[2];
+	else if (argc == 3)
 		checks = strtoul(argv[2], NULL, 10);
 	memory = map((size_t)PAGES * PAGE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -241,7 +353,7 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr, "usage: far_hammer threads|same|forks|remaps|unmaps|"
-	                "syscalls [CHECKS]\n");
+	fprintf(stderr, "usage: far_hammer threads|until FILE|same|hot|forks|"
+	                "children|remaps|unmaps|syscalls [CHECKS]\n");
 	return 2;
 }

@@ -5,9 +5,10 @@
  * asked, which no other process can do.
  *
  * join() and what it calls run before main() or in the child of a fork, with
- * libc at hand.  serve() is a thread that libc knows nothing of, for any page
- * of libc's may be away: it lives on its own stack in the channel's mapping,
- * makes its system calls itself, and touches the channel and nothing else.
+ * those calls of libc at hand that only ask the kernel.  serve() is a thread
+ * that libc knows nothing of, for any page of libc's may be away: it lives on
+ * its own stack in the channel's mapping, makes its system calls itself, and
+ * touches the channel and nothing else.
  */
 #include "far/agent/raw.h"
 #include "far/channel_format.h"
@@ -28,13 +29,16 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define STACK (16u << 10)
 #define STAGING (FAR_BATCH * FAR_PAGE)
-#define HIGH_FD 700 /* out of the way of programs that close low ones */
+#define HIGH_FD 700       /* out of the way of programs that close low ones */
+#define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, Linux 5.14 */
+#define PLACES 16         /* addresses to try for the staging area */
 
 /* Shared with the pager, then the thread's own stack. */
 struct shared {
@@ -45,6 +49,9 @@ struct shared {
 };
 
 static struct shared *shared;
+static int shared_fds[2] = { -1, -1 }; /* staging_fd and event_fd */
+static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+static uint64_t probe;
 static int pager = -1;  /* the connection; its end is ours */
 static int faults = -1; /* held: were it closed, pages would read as zero */
 
@@ -125,6 +132,17 @@ static void obey(struct shared *s, uint32_t command)
 	c->doubtful = doubtful;
 }
 
+/* A write fault without a write: what is not there or not writable is left. */
+static void own(const struct shared *s)
+{
+	const struct far_channel *c = &s->channel;
+
+	for (unsigned i = 0; i < c->n_runs && i < FAR_BATCH; i++)
+		raw_syscall(SYS_madvise, (long)c->run[i].address,
+		            (long)(c->run[i].pages * FAR_PAGE), POPULATE_WRITE,
+		            0, 0, 0);
+}
+
 static void serve(void *arg)
 {
 	static const uint64_t one = 1;
@@ -140,7 +158,10 @@ static void serve(void *arg)
 			            FUTEX_WAIT, seen, 0, 0, 0);
 			continue;
 		}
-		obey(s, asked);
+		if (s->channel.what == FAR_OWN)
+			own(s);
+		else
+			obey(s, asked);
 		seen = asked;
 		atomic_store_explicit(&s->channel.answered, seen,
 		                      memory_order_release);
@@ -191,8 +212,8 @@ static int connect_to(const char *path)
 	return high(fd);
 }
 
-/* @return whether we are welcome; *device: /dev/userfaultfd, or -1. */
-static bool welcomed(int *device)
+/* @return whether we are welcome; *sent: the descriptor that came, or -1. */
+static bool welcomed(int *sent)
 {
 	struct far_welcome w;
 	struct iovec iov = { &w, sizeof(w) };
@@ -206,12 +227,12 @@ static bool welcomed(int *device)
 		            .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 
-	*device = -1;
+	*sent = -1;
 	if (recvmsg(pager, &m, MSG_CMSG_CLOEXEC) != sizeof(w))
 		return false;
 	c = CMSG_FIRSTHDR(&m);
 	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(device, CMSG_DATA(c), sizeof(int));
+		memcpy(sent, CMSG_DATA(c), sizeof(int));
 	return w.version == FAR_CHANNEL_VERSION && w.refused == 0;
 }
 
@@ -220,6 +241,7 @@ static bool say_hello(const int fds[FAR_FDS])
 	const struct far_hello hello = {
 		.version = FAR_CHANNEL_VERSION,
 		.staging = shared->channel.staging,
+		.probe = probe,
 	};
 	struct iovec iov = { (void *)&hello, sizeof(hello) };
 	union {
@@ -239,6 +261,28 @@ static bool say_hello(const int fds[FAR_FDS])
 	return sendmsg(pager, &m, MSG_NOSIGNAL) == sizeof(hello);
 }
 
+/* The staging area and a page behind it, where no other process is likely to
+ * have anything: docs of far_hello.probe. */
+static void *map_staging(void)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		uint64_t random;
+		void *at;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			break;
+		random = (random & 0x3fffffffffff) & ~(FAR_PAGE - 1);
+		at = mmap((void *)(uintptr_t)random, STAGING + FAR_PAGE,
+		          PROT_READ | PROT_WRITE,
+		          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		                  MAP_FIXED_NOREPLACE,
+		          -1, 0);
+		if (at != MAP_FAILED)
+			return at;
+	}
+	return MAP_FAILED;
+}
+
 /* The memory that the pager leaves alone.  @return the channel's memfd. */
 static int make_shared(void)
 {
@@ -250,23 +294,23 @@ static int make_shared(void)
 		return -1;
 	shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
 	              MAP_SHARED, fd, 0);
-	staging = mmap(NULL, STAGING, PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	staging = map_staging();
 	if (shared == MAP_FAILED || staging == MAP_FAILED)
 		return -1;
 	madvise(shared, sizeof(struct shared), MADV_DONTFORK);
-	madvise(staging, STAGING, MADV_DONTFORK);
-	madvise(staging, STAGING, MADV_NOHUGEPAGE);
+	madvise(staging, STAGING + FAR_PAGE, MADV_DONTFORK);
+	madvise(staging, STAGING + FAR_PAGE, MADV_NOHUGEPAGE);
 	/* It wants an anonymous mapping that has had a page. */
 	*(volatile char *)staging = 0;
 	madvise(staging, STAGING, MADV_DONTNEED);
 	shared->channel.staging = (uint64_t)(uintptr_t)staging;
+	probe = shared->channel.staging + STAGING;
 	return fd;
 }
 
 static bool join(const char *path)
 {
-	int fds[FAR_FDS], device, again;
+	int fds[FAR_FDS], device, inherited;
 	bool ok;
 
 	pager = connect_to(path);
@@ -281,29 +325,52 @@ static bool join(const char *path)
 	ok = true;
 	for (unsigned i = 0; i < FAR_FDS; i++)
 		ok = ok && fds[i] >= 0;
-	if (!ok || !say_hello(fds) || !welcomed(&again))
+	if (!ok || !say_hello(fds) || !welcomed(&inherited))
 		return false;
+	if (inherited >= 0) {
+		close(fds[FAR_FD_FAULTS]);
+		fds[FAR_FD_FAULTS] = inherited;
+	}
 	faults = high(fds[FAR_FD_FAULTS]);
 	close(fds[FAR_FD_CHANNEL]);
-	shared->staging_fd = fds[FAR_FD_STAGING];
-	shared->event_fd = fds[FAR_FD_EVENT];
+	shared->staging_fd = shared_fds[0] = fds[FAR_FD_STAGING];
+	shared->event_fd = shared_fds[1] = fds[FAR_FD_EVENT];
 	return start_thread() == 0;
 }
 
 static void leave(void)
 {
-	if (pager >= 0)
-		close(pager);
-	pager = -1;
+	const int fds[] = { pager, faults };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	pager = faults = -1;
+}
+
+/* What it holds is its parent's, and the thread did not come along.  One that
+ * cannot join is served, but keeps what it fetches; the pager counts it. */
+static void forked(void)
+{
+	leave();
+	close(shared_fds[0]);
+	close(shared_fds[1]);
+	if (!join(socket_path))
+		leave();
 }
 
 __attribute__((constructor)) static void started(void)
 {
 	const char *path = getenv(FAR_SOCKET_ENV);
 
-	if (path && !join(path)) {
-		fprintf(stderr, "causeway: this program keeps all its memory "
-		                "here: it cannot join the pager\n");
-		leave();
+	if (!path || strlen(path) >= sizeof(socket_path))
+		return;
+	strcpy(socket_path, path);
+	if (join(socket_path)) {
+		pthread_atfork(NULL, NULL, forked);
+		return;
 	}
+	fprintf(stderr, "causeway: this program keeps all its memory "
+	                "here: it cannot join the pager\n");
+	leave();
 }

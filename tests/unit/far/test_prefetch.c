@@ -58,7 +58,7 @@ static void several_walks_at_once_too(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < 100; i++)
 		for (uint64_t w = 0; w < PREFETCH_STREAMS; w++)
-			planned += prefetch_fault(&p, (w << 20) + i).count > 0;
+			planned += prefetch_fault(&p, (w << 20) + i).count;
 	assert_true(planned >= 99 * PREFETCH_STREAMS);
 }
 
@@ -73,6 +73,32 @@ static void random_faults_fetch_little(void **state)
 		fetched += prefetch_fault(&p, x >> 40).count;
 	}
 	assert_true(fetched < 1000);
+}
+
+/* Pairs of neighbours that lead nowhere, then a walk, then pairs again. */
+static uint64_t pairs(struct prefetch *p, unsigned n)
+{
+	uint64_t fetched = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t at = (UINT64_C(1) << 30) + i * 1000;
+
+		fetched += prefetch_fault(p, at).count;
+		fetched += prefetch_fault(p, at + 1).count;
+	}
+	return fetched;
+}
+
+static void neighbours_are_trusted_by_experience(void **state)
+{
+	struct prefetch p = { 0 };
+
+	(void)state;
+	pairs(&p, 1000);
+	assert_true(pairs(&p, 1000) < 1000);
+	assert_true(walk(&p, UINT64_C(1) << 20, 1, 10000) < 10000 / 20);
+	assert_true(p.used > 9000 && p.used <= 10000);
+	assert_true(pairs(&p, 10) == 40);
 }
 
 static void plans_end_where_addresses_do(void **state)
@@ -98,6 +124,7 @@ int main(void)
 		cmocka_unit_test(walks_are_foreseen),
 		cmocka_unit_test(several_walks_at_once_too),
 		cmocka_unit_test(random_faults_fetch_little),
+		cmocka_unit_test(neighbours_are_trusted_by_experience),
 		cmocka_unit_test(plans_end_where_addresses_do),
 	};
 
