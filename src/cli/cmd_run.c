@@ -8,7 +8,9 @@
 #include "cli/cli.h"
 
 #include "base/base.h"
+#include "cli/foreground.h"
 #include "cli/request.h"
+#include "cli/run.h"
 #include "core/reactor.h"
 #include "drive/drive.h"
 #include "far/backing.h"
@@ -17,14 +19,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define FAR_BY_LOCAL 4u /* what may be away, if it is not said */
 
@@ -33,9 +29,8 @@ struct run {
 	struct reactor *reactor;
 	struct block_device *device;
 	struct pager *pager;
-	pid_t pid;
-	struct watch death;
-	struct watch signals;
+	struct foreground program;
+	bool by_swap;
 	uint64_t local;
 	uint64_t far;
 	unsigned copies;
@@ -116,48 +111,6 @@ static int open_device(struct run *r, struct err *e)
 
 /* -- the program ----------------------------------------------------------- */
 
-static void died(struct watch *w, uint32_t events)
-{
-	struct run *r = container_of(w, struct run, death);
-
-	(void)events;
-	reactor_stop(r->reactor);
-}
-
-/* Those of the terminal reach the program by themselves. */
-static void signalled(struct watch *w, uint32_t events)
-{
-	struct run *r = container_of(w, struct run, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP)
-		kill(r->pid, (int)info.ssi_signo);
-}
-
-static int watch_signals(struct run *r, struct err *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	r->signals = (struct watch){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.events = EPOLLIN,
-		.ready = signalled,
-	};
-	if (r->signals.fd < 0 || watch_start(r->reactor, &r->signals))
-		return err_set(e, -errno, "no descriptor for signals: %s",
-		               strerror(errno));
-	return 0;
-}
-
 static int start(struct run *r, struct err *e)
 {
 	const struct reactor_opts ro = { .name = "pager",
@@ -167,6 +120,7 @@ static int start(struct run *r, struct err *e)
 		                 .encrypt = cli_option(r->cli, "encrypt"),
 		                 .lost = program_lost,
 		                 .ctx = r };
+	pid_t pid;
 	int err = reactor_create(&ro, &r->reactor, e);
 
 	if (err)
@@ -179,20 +133,10 @@ static int start(struct run *r, struct err *e)
 	po.device = r->device;
 	err = pager_create(&po, &r->pager, e);
 	if (!err)
-		err = watch_signals(r, e);
+		err = foreground_signals(&r->program, r->reactor, e);
 	if (!err)
-		err = launch_start(r->pager, (char **)r->cli->words, &r->pid,
-		                   e);
-	if (err)
-		return err;
-	r->death =
-		(struct watch){ .fd = (int)syscall(SYS_pidfd_open, r->pid, 0),
-		                .events = EPOLLIN,
-		                .ready = died };
-	if (r->death.fd < 0 || watch_start(r->reactor, &r->death))
-		return err_set(e, -errno, "no descriptor for the program: %s",
-		               strerror(errno));
-	return 0;
+		err = launch_start(r->pager, (char **)r->cli->words, &pid, e);
+	return err ? err : foreground_watch(&r->program, pid, e);
 }
 
 static void end(struct run *r)
@@ -255,11 +199,37 @@ static int take_copies(struct run *r)
 	return 0;
 }
 
+/* What --via says, or what the program allows. */
+static int choose_way(struct run *r)
+{
+	struct cli *cli = r->cli;
+	const char *via = cli_option(cli, "via");
+	struct err e = { 0 };
+
+	r->by_swap = via && strcmp(via, "swap") == 0;
+	if (via && !r->by_swap && strcmp(via, "uffd") != 0)
+		return cli_usage(cli, "--via is uffd or swap");
+	if (r->by_swap &&
+	    (cli_option(cli, "donor") || cli_option(cli, "store")))
+		return cli_usage(cli,
+		                 "with --via swap it is 'causeway swap on' "
+		                 "that says where the rest goes");
+	if (via || !run_can_swap() || !launch_check(cli->words[0], &e))
+		return 0;
+	fprintf(cli->err,
+	        "causeway: it runs by the kernel's swap (--via swap): %s\n",
+	        e.text);
+	r->by_swap = true;
+	return 0;
+}
+
 static int take_options(struct run *r)
 {
 	struct cli *cli = r->cli;
-	int status = request_size_option(cli, "local", &r->local);
+	int status = choose_way(r);
 
+	if (!status)
+		status = request_size_option(cli, "local", &r->local);
 	if (!status)
 		status = request_size_option(cli, "far", &r->far);
 	if (status)
@@ -267,6 +237,8 @@ static int take_options(struct run *r)
 	if (!cli_option(cli, "local"))
 		return cli_usage(cli, "--local is missing: how much memory may "
 		                      "the program keep here?");
+	if (r->by_swap)
+		return 0;
 	if (!cli_option(cli, "donor") && !cli_option(cli, "store"))
 		return cli_usage(cli,
 		                 "--donor or --store says where the rest goes");
@@ -281,13 +253,12 @@ int cmd_run(struct cli *cli)
 	struct err e = { 0 };
 	int status = take_options(&r);
 
+	if (!status && r.by_swap)
+		return run_by_swap(cli, r.local);
 	if (!status && start(&r, &e))
 		status = failed(&r, &e);
 	if (!status) {
-		reactor_run(r.reactor);
-		waitpid(r.pid, &status, 0);
-		status = WIFEXITED(status) ? WEXITSTATUS(status)
-		                           : 128 + WTERMSIG(status);
+		status = foreground_run(&r.program);
 		report(&r);
 	}
 	end(&r);

@@ -51,7 +51,8 @@ static const struct cli_cmd table[] = {
 	  .run = cmd_top_run },
 	{ .path = "run",
 	  .args = "--local SIZE [--donor NODE[/WINDOW]...] [--store DRIVE] "
-	          "[--far SIZE] [--copies N] [--deadline MS] [--encrypt] "
+	          "[--via swap] [--far SIZE] [--copies N] [--deadline MS] "
+	          "[--encrypt] "
 	          "-- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
 	  .example = "run --local 1G --donor beta,gamma -- sort big",
@@ -70,8 +71,33 @@ static const struct cli_cmd table[] = {
 	               { "deadline", "MS",
 	                 "how long a donor may be silent; 700, 1500 if nobody "
 	                 "else has what it has" },
-	               { "encrypt", NULL, "what leaves" } },
+	               { "encrypt", NULL, "what leaves" },
+	               { "via", "WAY",
+	                 "uffd, or swap: by the device of 'swap on'" } },
 	  .run = cmd_run },
+	{ .path = "swap on",
+	  .args = "--size SIZE (--donor NODE/WINDOW... | --store DRIVE) "
+	          "[--copies N] [--encrypt] [--priority N]",
+	  .brief = "let the kernel swap to memory of other nodes",
+	  .example = "swap on --size 8G --donor beta/far,gamma/far",
+	  .options = { { "size", "SIZE", "how much may be swapped out" },
+	               { "donor", "NODE/WINDOW...", "where it goes" },
+	               { "store", "DRIVE", "or a drive, such as file:PATH" },
+	               { "copies", "N", "donors that keep each page; 2" },
+	               { "encrypt", NULL, "what leaves" },
+	               { "priority", "N",
+	                 "before swap areas of lower priority; 10" } },
+	  .run = cmd_swap_on },
+	{ .path = "swap off",
+	  .args = "",
+	  .brief = "bring back what is swapped out and end the swap device",
+	  .example = "swap off",
+	  .run = cmd_swap_off },
+	{ .path = "swap status",
+	  .args = "",
+	  .brief = "show what is swapped out, and who serves it",
+	  .example = "swap status",
+	  .run = cmd_swap_status },
 	{ .path = "donor offer",
 	  .args = "--size SIZE [--allow NODE]... [--lease SECONDS] "
 	          "[--within SECONDS]",

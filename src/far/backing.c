@@ -145,6 +145,18 @@ static void keep_piece(struct backing *b, struct piece *p, unsigned index)
 	p->index = index;
 }
 
+/*
+ * Whoever is silent longer is taken for dead, unless nobody else has what it
+ * has: when all are silent it is rather this host that is slow.
+ */
+static void set_deadlines(struct backing *b, bool is_alone)
+{
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		if (b->piece[i] && b->piece[i]->dev)
+			donor_set_deadline(b->piece[i]->dev,
+			                   deadline(b, is_alone));
+}
+
 /* -- more room ------------------------------------------------------------- */
 
 static void ask_next(struct backing *b);
@@ -210,6 +222,7 @@ static void ask_next(struct backing *b)
 		    MIB(b->wanted),
 		    b->opts.copies > 1 ? ": there is one copy of them" : "");
 	b->is_alone = true;
+	set_deadlines(b, true);
 	store_no_room(b->store);
 	(void)timer_start(b->opts.reactor, &b->retry, RETRY_NS);
 }
@@ -240,18 +253,6 @@ static void store_wants(void *ctx, uint64_t bytes, unsigned domain)
 static const char *name_of(const struct backing *b, unsigned index)
 {
 	return b->piece[index] ? b->piece[index]->source->name : "the spare";
-}
-
-/*
- * Whoever is silent longer is taken for dead, unless nobody else has what it
- * has: when all are silent it is rather this host that is slow.
- */
-static void set_deadlines(struct backing *b, bool is_alone)
-{
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
-		if (b->piece[i] && b->piece[i]->dev)
-			donor_set_deadline(b->piece[i]->dev,
-			                   deadline(b, is_alone));
 }
 
 static void forget_device(struct backing *b, unsigned index)

@@ -306,6 +306,7 @@ static int init(struct store *s, const struct store_opts *o, struct err *e)
 		                        .grain = BLOCK_SECTOR };
 	s->reactor = reactor_current();
 	s->watcher = o->watcher;
+	s->is_fixed = o->is_fixed;
 	s->last = &s->first;
 	list_init(&s->active);
 	raid_worker_init(&s->worker, s->drives, s->suspect);

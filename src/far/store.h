@@ -69,6 +69,9 @@ struct store_opts {
 	const unsigned *domain;       /* of each; NULL: its own */
 	unsigned n_donors;
 	unsigned copies; /* 1 or 2 */
+	/* Nothing is ever moved: where rows are follows from the sizes of the
+	 * donors, so that another process finds what this one wrote. */
+	bool is_fixed;
 	struct store_watcher watcher;
 };
 

@@ -496,6 +496,8 @@ static void look(struct task *t)
 	close_retired(s);
 	if (m->state == MOVER_QUIET && !is_being_written(s))
 		step(s);
+	if (s->is_fixed)
+		return;
 	if (m->state != MOVER_IDLE || find_work(s, true, &lacking, &missing) ||
 	    find_work(s, false, &lacking, &missing))
 		return;

@@ -96,6 +96,7 @@ struct store {
 	struct block_device dev;
 	struct reactor *reactor;
 	struct store_watcher watcher;
+	bool is_fixed;
 	struct store_device device[STORE_DONORS_MAX];
 	struct raid_worker worker;
 	struct handoff_drive drives[HANDOFF_DRIVES];
