@@ -110,7 +110,7 @@ finish
 # another one, so that the next death costs nothing either.
 on beta donor offer --size 128M >/dev/null
 on gamma donor offer --size 128M >/dev/null
-begin --deadline 1500 --donor beta,gamma,delta
+begin --deadline 3000 --donor beta,gamma,delta
 inside beta nft -f - <<-END
 	table inet hole {
 		chain in { type filter hook input priority 0; policy drop; }
