@@ -97,6 +97,8 @@ static void look(struct pager *p)
 	}
 	p->resident = all;
 	p->looks = 0;
+	if (p->stats.peak < (uint64_t)all)
+		p->stats.peak = (uint64_t)all;
 }
 
 void pager_moved(struct pager *p, int64_t pages)

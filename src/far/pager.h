@@ -85,6 +85,7 @@ struct pager_stats {
 	unsigned programs;
 	uint64_t local;        /* the limit */
 	uint64_t resident;     /* anonymous memory of the programs, bytes */
+	uint64_t peak;         /* of that, as far as it was looked at */
 	uint64_t away;         /* bytes */
 	uint64_t room;         /* of the device, bytes */
 	uint64_t faults;       /* pages asked for */

@@ -44,11 +44,12 @@ static void report(const struct pager *p)
 	        " from_parcel %" PRIu64 " read %" PRIu64 " prefetched %" PRIu64
 	        " moved_out %" PRIu64 " written %" PRIu64 " clean %" PRIu64
 	        " dropped_zero %" PRIu64 " kept %" PRIu64 " strays %" PRIu64
-	        " p50 %.1f us p99 "
+	        " peak %" PRIu64 " p50 %.1f us p99 "
 	        "%.1f us\n",
 	        s.faults, s.zero, s.joined, s.from_parcel, s.read, s.prefetched,
 	        s.moved_out, s.written, s.clean, s.dropped_zero, s.kept,
-	        s.strays, (double)histogram_percentile(&s.fault, 50) / 1000,
+	        s.strays, s.peak,
+	        (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000);
 }
 
