@@ -84,6 +84,7 @@ both 4 openssl cat openssl cms -verify -binary -inform DER -in signed.der \
 cmp big.bin out || fail "openssl: other contents"
 
 # shellcheck disable=SC2086 # words
+least=$((14 << 20)) # below that the interpreter itself has no room
 both 2 python result $python -m test ${long:+test_itertools test_unicode \
 	test_zlib test_json} test_dict
 
