@@ -2,7 +2,8 @@
 /*
  * A message between nodes about windows, from a peer that may say anything.
  * Properties: what decodes encodes to the same bytes; a question gets an
- * answer that decodes, and names a key only if that key is the asker's.
+ * answer that decodes, and names a key only if that key is the asker's; no
+ * more is lent than is offered.
  */
 #include "window/host.h"
 #include "window/key.h"
@@ -16,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct reactor *reactor;
 static struct window_host *host;
 static struct fabric_key good; /* of node "peer" */
+static struct fabric_key lent; /* the latest loan's, ... */
+static const char *lent_to = "";
 
 static void prepare(void)
 {
@@ -30,9 +33,21 @@ static void prepare(void)
 	    window_create(host, "w", 4096, NULL, NULL) ||
 	    window_allow(host, "w", "peer", FABRIC_RIGHT_READ, NULL, NULL))
 		abort();
+	if (window_offer_set(
+		    host,
+		    &(struct window_offer){ .size = 8 << 20, .lease_ms = 1000 },
+		    0, NULL))
+		abort();
 	good = list_entry(host_named(host, "w")->owner.grants.next,
 	                  struct grant, owner_link)
 	               ->key;
+}
+
+static bool is_holder(const char *node, const struct fabric_key *key)
+{
+	return key_equal(key, &lent)
+	               ? !strcmp(node, lent_to)
+	               : !strcmp(node, "peer") && key_equal(key, &good);
 }
 
 static void ask(const struct lookup_message *m, const char *node)
@@ -46,11 +61,21 @@ static void ask(const struct lookup_message *m, const char *node)
 	host_answer(host, &guard, m, &answer, &g);
 	lookup_encode(&answer, &wire);
 	if (lookup_decode(&wire, sizeof(wire), &again) || answer.id != m->id ||
-	    (g != NULL) != (answer.status == LOOKUP_OK))
+	    host->lend.lent > host->lend.offered)
 		abort();
-	if (answer.status == LOOKUP_OK && strcmp(node, "peer") != 0)
+	if (answer.status != LOOKUP_OK) {
+		if (g || !key_is_none(&answer.key))
+			abort();
+		return;
+	}
+	if (m->what == LOOKUP_LEND) {
+		lent = answer.key;
+		lent_to = node;
+	}
+	if (!key_is_none(&answer.key) && !is_holder(node, &answer.key))
 		abort();
-	if (!key_is_none(&answer.key) && !key_equal(&answer.key, &good))
+	if ((m->what == LOOKUP_RENEW || m->what == LOOKUP_RETURN) &&
+	    (!key_equal(&m->key, &lent) || strcmp(node, lent_to) != 0))
 		abort();
 }
 
@@ -72,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		w->service = le32_put(LOOKUP_SERVICE);
 	if (choices & 2 && size >= sizeof(*w))
 		memcpy(w->key, good.byte, sizeof(w->key));
+	if (choices & 4 && size >= sizeof(*w))
+		memcpy(w->key, lent.byte, sizeof(w->key));
 	if (lookup_decode(bytes, size, &m) == 0) {
 		struct lookup_wire again;
 

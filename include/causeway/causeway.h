@@ -215,6 +215,32 @@ int causeway_import(struct causeway *c, const char *descriptor,
 int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
                          struct causeway_window **out);
 
+/*
+ * Borrow `length` bytes of memory of `node`, whose operator has offered some
+ * ("causeway donor offer"): a window of its own, zeroed, to read and write.
+ * The bridge renews its lease for as long as this process lives and has it
+ * open; causeway_window_close() gives it back.
+ *
+ * @param free  if not NULL: with -ENOSPC, what the node could lend instead
+ * @return as causeway_import(); -ENOSPC: it offers less; -EACCES: not to this
+ *         node; -EINVAL: no bytes, or this node itself.
+ */
+int causeway_borrow(struct causeway *c, const char *node, uint64_t length,
+                    uint64_t *free, struct causeway_window **out);
+
+/*
+ * Whether the node that lent it wants it back, and in how many ms it takes it;
+ * close the window before.  Never blocks.
+ *
+ * @return 1: yes; 0: no, or nobody said so yet; -EPIPE: the bridge is gone.
+ */
+int causeway_window_recalled(struct causeway_window *w, unsigned *left_ms);
+
+/* What causeway_import() takes, so as to reach the window again when the
+ * bridge has restarted. */
+void causeway_window_descriptor(const struct causeway_window *w,
+                                char descriptor[CAUSEWAY_DESCRIPTOR_MAX]);
+
 /* Commands that are under way finish.  NULL is allowed. */
 void causeway_window_close(struct causeway_window *w);
 

@@ -63,6 +63,7 @@ static const struct shape {
 	enum name_use node, name;
 	unsigned number_max; /* 0: unused */
 	bool must_number;
+	bool must_length;
 	bool rights;
 } shapes[] = {
 	[BRIDGE_HELLO] = { 0 },
@@ -79,7 +80,9 @@ static const struct shape {
 	[BRIDGE_CLOSE] = { 0 },
 	[BRIDGE_QUEUE] = { .number_max = 1u << 20, .must_number = true },
 	[BRIDGE_UNQUEUE] = { .number_max = UINT32_MAX },
+	[BRIDGE_BORROW] = { .node = NAME_MUST, .must_length = true },
 };
+#define REPLIES (BRIDGE_NOTICE + 1u)
 
 int bridge_decode_request(const void *packet, size_t length,
                           struct bridge_request *out)
@@ -110,6 +113,7 @@ int bridge_decode_request(const void *packet, size_t length,
 	if (r.rights > (shape->rights ? BRIDGE_RIGHTS : 0) ||
 	    r.number > shape->number_max ||
 	    (shape->must_number && r.number == 0) ||
+	    (shape->must_length && r.length == 0) ||
 	    r.length > BRIDGE_LENGTH_MAX || r.offset > BRIDGE_LENGTH_MAX ||
 	    r.lease_ms > UINT32_MAX || r.bytes_per_s > INT64_MAX ||
 	    r.ops_per_s > INT64_MAX ||
@@ -165,7 +169,7 @@ int bridge_decode_reply(const void *packet, size_t length,
 		return -EINVAL;
 	if (le32_get(w->version) != BRIDGE_VERSION)
 		return -EPROTO;
-	if (le32_get(w->type) >= ARRAY_LEN(shapes) ||
+	if (le32_get(w->type) >= REPLIES ||
 	    le32_get(w->status) >= ARRAY_LEN(errnos) ||
 	    !take_name(w->node, NAME_MAY, r.node) ||
 	    !memchr(w->words, 0, sizeof(w->words)))

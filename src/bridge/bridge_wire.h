@@ -20,6 +20,12 @@
  *                                                          length + memfd,
  *                                                          socket
  *      UNQUEUE   number (queue)                            -
+ *      BORROW    node length                               key length rights
+ *                                                          FULL: length free
+ *
+ * Only NOTICE comes unasked, at any time after the reply that named its key:
+ *
+ *      NOTICE    key, number: ms until its owner takes the memory back
  */
 #ifndef BRIDGE_BRIDGE_WIRE_H
 #define BRIDGE_BRIDGE_WIRE_H
@@ -42,6 +48,8 @@ enum bridge_type {
 	BRIDGE_CLOSE = 7,
 	BRIDGE_QUEUE = 8,
 	BRIDGE_UNQUEUE = 9,
+	BRIDGE_BORROW = 10,
+	BRIDGE_NOTICE = 11, /* a reply that nobody asked for */
 };
 
 /* Each has an errno; bridge/bridge_decode.h. */

@@ -8,36 +8,33 @@
 #include "cli/cli.h"
 
 #include "base/base.h"
+#include "cli/foreground.h"
 #include "cli/request.h"
+#include "cli/run.h"
 #include "core/reactor.h"
 #include "drive/drive.h"
-#include "far/donor.h"
+#include "far/backing.h"
 #include "far/launch.h"
 #include "far/pager.h"
-#include "far/store.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#define FAR_BY_LOCAL 4u /* what may be away, if it is not said */
 
 struct run {
 	struct cli *cli;
 	struct reactor *reactor;
 	struct block_device *device;
 	struct pager *pager;
-	pid_t pid;
-	struct watch death;
-	struct watch signals;
+	struct foreground program;
+	bool by_swap;
+	uint64_t local;
+	uint64_t far;
 	unsigned copies;
-	char *names[STORE_DONORS_MAX]; /* "NODE/WINDOW" */
-	unsigned n_donors;
+	unsigned deadline_ms; /* 0: by itself */
 };
 
 static int failed(struct run *r, const struct err *e)
@@ -50,14 +47,11 @@ static int failed(struct run *r, const struct err *e)
 
 /* -- what goes wrong on the way -------------------------------------------- */
 
-static void donor_lost(void *ctx, unsigned index, int err)
+static void say(void *ctx, const char *words)
 {
 	const struct run *r = ctx;
 
-	fprintf(r->cli->err, "causeway: donor %s fails (%s): %s\n",
-	        r->names[index], strerror(-err),
-	        r->copies > 1 ? "what it had comes from the other copies"
-	                      : "what it had is lost");
+	fprintf(r->cli->err, "causeway: %s\n", words);
 }
 
 static void program_lost(void *ctx, pid_t pid, const char *why)
@@ -72,92 +66,61 @@ static void program_lost(void *ctx, pid_t pid, const char *why)
 
 /* -- where pages go -------------------------------------------------------- */
 
+/* Where pages go that no donor has room for: what the user says, or, for the
+ * only copy, back home. */
+static int open_spare(const struct run *r, struct block_device **out,
+                      struct err *e)
+{
+	const char *store = cli_option(r->cli, "store");
+	char home[48];
+
+	snprintf(home, sizeof(home), "ram:%" PRIu64 "M", (r->far >> 20) + 1);
+	if (!store && r->copies > 1)
+		return 0;
+	return drive_open(store ? store : home, out, e);
+}
+
 static int open_donors(struct run *r, struct err *e)
 {
-	struct block_device *donors[STORE_DONORS_MAX];
 	AUTO_FREE char *socket = request_window_socket(r->cli);
-	struct store_opts o = { .donors = donors,
-		                .copies = r->copies,
-		                .lost = donor_lost,
-		                .ctx = r };
+	struct backing_opts o = {
+		.reactor = r->reactor,
+		.socket = socket,
+		.donors = cli_option(r->cli, "donor"),
+		.copies = r->copies,
+		.deadline_ms = r->deadline_ms,
+		.size = r->far,
+		.or_less = !cli_option(r->cli, "far"),
+		.say = say,
+		.ctx = r,
+	};
 	int err;
 
 	if (!socket)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (; o.n_donors < r->n_donors; o.n_donors++) {
-		err = donor_open(r->reactor, socket, r->names[o.n_donors],
-		                 &donors[o.n_donors], e);
-		if (err) {
-			while (o.n_donors-- > 0)
-				block_close(donors[o.n_donors]);
-			return err;
-		}
-	}
-	return store_create(&o, &r->device, e);
+	err = open_spare(r, &o.spare, e);
+	return err ? err : backing_open(&o, &r->device, e);
 }
 
 static int open_device(struct run *r, struct err *e)
 {
-	const char *store = cli_option(r->cli, "store");
-
-	if (store)
-		return drive_open(store, &r->device, e);
+	if (!cli_option(r->cli, "donor"))
+		return drive_open(cli_option(r->cli, "store"), &r->device, e);
 	return open_donors(r, e);
 }
 
 /* -- the program ----------------------------------------------------------- */
 
-static void died(struct watch *w, uint32_t events)
-{
-	struct run *r = container_of(w, struct run, death);
-
-	(void)events;
-	reactor_stop(r->reactor);
-}
-
-/* Those of the terminal reach the program by themselves. */
-static void signalled(struct watch *w, uint32_t events)
-{
-	struct run *r = container_of(w, struct run, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP)
-		kill(r->pid, (int)info.ssi_signo);
-}
-
-static int watch_signals(struct run *r, struct err *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	r->signals = (struct watch){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.events = EPOLLIN,
-		.ready = signalled,
-	};
-	if (r->signals.fd < 0 || watch_start(r->reactor, &r->signals))
-		return err_set(e, -errno, "no descriptor for signals: %s",
-		               strerror(errno));
-	return 0;
-}
-
-static int start(struct run *r, uint64_t local, struct err *e)
+static int start(struct run *r, struct err *e)
 {
 	const struct reactor_opts ro = { .name = "pager",
 		                         .spin_max_us = 50,
 		                         .uring_depth = 128 };
-	struct pager_opts po = { .local = local,
+	struct pager_opts po = { .local = r->local,
 		                 .encrypt = cli_option(r->cli, "encrypt"),
 		                 .lost = program_lost,
 		                 .ctx = r };
+	pid_t pid;
 	int err = reactor_create(&ro, &r->reactor, e);
 
 	if (err)
@@ -170,28 +133,16 @@ static int start(struct run *r, uint64_t local, struct err *e)
 	po.device = r->device;
 	err = pager_create(&po, &r->pager, e);
 	if (!err)
-		err = watch_signals(r, e);
+		err = foreground_signals(&r->program, r->reactor, e);
 	if (!err)
-		err = launch_start(r->pager, (char **)r->cli->words, &r->pid,
-		                   e);
-	if (err)
-		return err;
-	r->death =
-		(struct watch){ .fd = (int)syscall(SYS_pidfd_open, r->pid, 0),
-		                .events = EPOLLIN,
-		                .ready = died };
-	if (r->death.fd < 0 || watch_start(r->reactor, &r->death))
-		return err_set(e, -errno, "no descriptor for the program: %s",
-		               strerror(errno));
-	return 0;
+		err = launch_start(r->pager, (char **)r->cli->words, &pid, e);
+	return err ? err : foreground_watch(&r->program, pid, e);
 }
 
 static void end(struct run *r)
 {
 	pager_destroy(r->pager);
 	block_close(r->device);
-	for (unsigned i = 0; i < r->n_donors; i++)
-		free(r->names[i]);
 }
 
 static void report(const struct run *r)
@@ -212,50 +163,32 @@ static void report(const struct run *r)
 
 /* -- the command line ------------------------------------------------------ */
 
-static int take_donors(struct run *r, const char *list)
+static unsigned count_names(const char *list)
 {
-	while (*list) {
-		size_t n = strcspn(list, ",");
+	unsigned n = 1;
 
-		if (r->n_donors == STORE_DONORS_MAX)
-			return cli_usage(r->cli, "more than %u donors",
-			                 STORE_DONORS_MAX);
-		if (!memchr(list, '/', n))
-			return cli_usage(r->cli,
-			                 "'%.*s' is no window: write "
-			                 "NODE/WINDOW",
-			                 (int)n, list);
-		r->names[r->n_donors++] = strndup(list, n);
-		list += n + (list[n] == ',');
-	}
-	return 0;
+	for (; *list; list++)
+		n += *list == ',';
+	return n;
 }
 
-static int take_options(struct run *r, uint64_t *local)
+static int take_copies(struct run *r)
 {
 	struct cli *cli = r->cli;
-	const char *donors = cli_option(cli, "donor");
-	uint64_t copies = 2;
-	int status = request_size_option(cli, "local", local);
+	uint64_t copies = 2, deadline = 0;
+	int status = request_number_option(cli, "copies", &copies);
 
+	if (!status)
+		status = request_number_option(cli, "deadline", &deadline);
 	if (status)
 		return status;
-	if (!cli_option(cli, "local"))
-		return cli_usage(cli, "--local is missing: how much memory may "
-		                      "the program keep here?");
-	if (!donors == !cli_option(cli, "store"))
-		return cli_usage(cli, "either --donor or --store says where "
-		                      "the rest goes");
-	status = request_number_option(cli, "copies", &copies);
-	if (status || !donors)
-		return status;
+	if (cli_option(cli, "deadline") && (deadline < 50 || deadline > 60000))
+		return cli_usage(cli, "--deadline is 50 to 60000 ms");
+	r->deadline_ms = (unsigned)deadline;
 	if (copies < 1 || copies > 2)
 		return cli_usage(cli, "--copies is 1 or 2");
 	r->copies = (unsigned)copies;
-	status = take_donors(r, donors);
-	if (status)
-		return status;
-	if (r->n_donors < copies)
+	if (count_names(cli_option(cli, "donor")) < copies)
 		return cli_usage(cli,
 		                 "one donor keeps one copy, and the program is "
 		                 "lost if it dies: name a second one, or say "
@@ -266,20 +199,66 @@ static int take_options(struct run *r, uint64_t *local)
 	return 0;
 }
 
+/* What --via says, or what the program allows. */
+static int choose_way(struct run *r)
+{
+	struct cli *cli = r->cli;
+	const char *via = cli_option(cli, "via");
+	struct err e = { 0 };
+
+	r->by_swap = via && strcmp(via, "swap") == 0;
+	if (via && !r->by_swap && strcmp(via, "uffd") != 0)
+		return cli_usage(cli, "--via is uffd or swap");
+	if (r->by_swap &&
+	    (cli_option(cli, "donor") || cli_option(cli, "store")))
+		return cli_usage(cli,
+		                 "with --via swap it is 'causeway swap on' "
+		                 "that says where the rest goes");
+	if (via || !run_can_swap() || !launch_check(cli->words[0], &e))
+		return 0;
+	fprintf(cli->err,
+	        "causeway: it runs by the kernel's swap (--via swap): %s\n",
+	        e.text);
+	r->by_swap = true;
+	return 0;
+}
+
+static int take_options(struct run *r)
+{
+	struct cli *cli = r->cli;
+	int status = choose_way(r);
+
+	if (!status)
+		status = request_size_option(cli, "local", &r->local);
+	if (!status)
+		status = request_size_option(cli, "far", &r->far);
+	if (status)
+		return status;
+	if (!cli_option(cli, "local"))
+		return cli_usage(cli, "--local is missing: how much memory may "
+		                      "the program keep here?");
+	if (r->by_swap)
+		return 0;
+	if (!cli_option(cli, "donor") && !cli_option(cli, "store"))
+		return cli_usage(cli,
+		                 "--donor or --store says where the rest goes");
+	if (!r->far)
+		r->far = FAR_BY_LOCAL * r->local;
+	return cli_option(cli, "donor") ? take_copies(r) : 0;
+}
+
 int cmd_run(struct cli *cli)
 {
 	struct run r = { .cli = cli, .copies = 1 };
 	struct err e = { 0 };
-	uint64_t local = 0;
-	int status = take_options(&r, &local);
+	int status = take_options(&r);
 
-	if (!status && start(&r, local, &e))
+	if (!status && r.by_swap)
+		return run_by_swap(cli, r.local);
+	if (!status && start(&r, &e))
 		status = failed(&r, &e);
 	if (!status) {
-		reactor_run(r.reactor);
-		waitpid(r.pid, &status, 0);
-		status = WIFEXITED(status) ? WEXITSTATUS(status)
-		                           : 128 + WTERMSIG(status);
+		status = foreground_run(&r.program);
 		report(&r);
 	}
 	end(&r);

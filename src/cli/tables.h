@@ -17,6 +17,8 @@ void tables_windows(FILE *f, struct json_object *windows, const char *none);
 
 /* Of one peer; and of window.list: who may reach what. */
 void tables_links(FILE *f, struct json_object *links, const char *none);
+/* Of donor.list. */
+void tables_loans(FILE *f, struct json_object *loans, const char *none);
 void tables_keys(FILE *f, struct json_object *keys, const char *none);
 
 #endif /* CLI_TABLES_H */

@@ -132,6 +132,54 @@ static void lease_cell(struct print_table *t, struct json_object *o)
 	                      : "");
 }
 
+static void time_cell(struct print_table *t, struct json_object *o,
+                      const char *key)
+{
+	char text[24];
+
+	print_cell(t,
+	           print_time(print_number(o, key) * UINT64_C(1000000), text));
+}
+
+/* "reserved huge pages, locked" */
+static void memory_cell(struct print_table *t, struct json_object *o)
+{
+	const char *huge = print_text(o, "huge_pages");
+	bool small = !strcmp(huge, "none");
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.20s%s%s", small ? "small" : huge,
+	         small ? " pages" : " huge pages",
+	         json_object_get_boolean(print_member(o, "locked")) ? ", locked"
+	                                                            : "");
+	print_cell(t, text);
+}
+
+void tables_loans(FILE *f, struct json_object *loans, const char *none)
+{
+	static const char *const names[] = { "WHO",     "SIZE",   "STATE",
+		                             "FOR",     "LEFT",   "READ",
+		                             "WRITTEN", "MEMORY", NULL };
+	struct print_table t;
+
+	if (tables_is_empty(f, loans, none))
+		return;
+	tables_headings(&t, names, 0x7a);
+	for (size_t i = 0; i < print_length(loans); i++) {
+		struct json_object *o = print_at(loans, i);
+
+		print_cell(&t, print_text(o, "node"));
+		tables_size_cell(&t, o, "size");
+		print_cell(&t, print_text(o, "state"));
+		time_cell(&t, o, "age_ms");
+		time_cell(&t, o, "left_ms");
+		tables_size_cell(&t, o, "bytes_read");
+		tables_size_cell(&t, o, "bytes_written");
+		memory_cell(&t, o);
+	}
+	print_table(&t, f);
+}
+
 void tables_keys(FILE *f, struct json_object *keys, const char *none)
 {
 	static const char *const names[] = { "WHAT",  "WHO",     "RIGHTS",

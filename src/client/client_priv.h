@@ -31,9 +31,11 @@ struct causeway_region {
 struct causeway_window {
 	struct list link;
 	struct causeway *context;
+	char node[BRIDGE_NAME];
 	struct causeway_key key;
 	uint64_t length;
 	unsigned rights;
+	uint64_t due_ns; /* its owner takes it back; 0: not that we know */
 };
 
 /*
@@ -44,6 +46,13 @@ struct causeway_window {
  */
 int client_call(struct causeway *c, const struct bridge_request *request,
                 int send_fd, struct bridge_reply *reply, int *fds);
+
+/* Take what came unasked.  @return 0; -EPIPE: the bridge is gone. */
+int client_take_notices(struct causeway *c);
+
+/* "cw1:NODE/32 hex digits". */
+void client_write_descriptor(const char *node, const struct causeway_key *key,
+                             char out[CAUSEWAY_DESCRIPTOR_MAX]);
 
 /* Forget the one at `link`, here alone: the bridge knows. */
 void client_free_region(struct list *link);

@@ -130,6 +130,36 @@ static int receive_reply(struct causeway *c, struct bridge_reply *reply,
 	           : 0;
 }
 
+static void take_notice(struct causeway *c, const struct bridge_reply *notice)
+{
+	LIST_FOREACH (link, &c->windows) {
+		struct causeway_window *w =
+			list_entry(link, struct causeway_window, link);
+
+		if (memcmp(w->key.byte, notice->key, BRIDGE_KEY) == 0)
+			w->due_ns =
+				clock_now_ns() + notice->number * NS_PER_MS + 1;
+	}
+}
+
+int client_take_notices(struct causeway *c)
+{
+	struct bridge_reply_wire wire;
+	struct bridge_reply notice;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(c->fd, &wire, sizeof(wire), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n <= 0)
+			return -EPIPE;
+		if (bridge_decode_reply(&wire, (size_t)n, &notice) == 0 &&
+		    notice.type == BRIDGE_NOTICE)
+			take_notice(c, &notice);
+	}
+}
+
 /* After a failure in the middle the two are out of step: no more of it. */
 static void give_up(struct causeway *c)
 {
@@ -142,8 +172,12 @@ int client_call(struct causeway *c, const struct bridge_request *request,
 	int got[CLIENT_FDS] = { -1, -1 }, n = 0;
 	int err = send_request(c, request, send_fd);
 
-	if (!err)
+	while (!err) {
 		err = receive_reply(c, reply, got, &n);
+		if (err || reply->type != BRIDGE_NOTICE)
+			break;
+		take_notice(c, reply);
+	}
 	if (!err && reply->status != BRIDGE_OK)
 		err = client_fail(c, bridge_status_errno(reply->status), "%s",
 		                  reply->words);

@@ -143,12 +143,11 @@ static int fill_grant(struct causeway *c, const struct causeway_range *ranges,
 	return 0;
 }
 
-static void write_descriptor(const struct causeway *c,
-                             const struct causeway_key *key,
+void client_write_descriptor(const char *node, const struct causeway_key *key,
                              char out[CAUSEWAY_DESCRIPTOR_MAX])
 {
-	char *at = out +
-	           snprintf(out, CAUSEWAY_DESCRIPTOR_MAX, "cw1:%s/", c->node);
+	char *at =
+		out + snprintf(out, CAUSEWAY_DESCRIPTOR_MAX, "cw1:%s/", node);
 
 	static_assert(CAUSEWAY_DESCRIPTOR_MAX >=
 	                      4 + BRIDGE_NAME + 2 * sizeof(key->byte) + 1,
@@ -174,7 +173,7 @@ int causeway_grant(struct causeway *c, const struct causeway_range *ranges,
 	if (key)
 		*key = made;
 	if (descriptor)
-		write_descriptor(c, &made, descriptor);
+		client_write_descriptor(c->node, &made, descriptor);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "client/client_priv.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,21 +40,25 @@ int client_parse_descriptor(const char *text, char node[BRIDGE_NAME],
 	return 0;
 }
 
+/* `free` as of causeway_borrow(). */
 static int open_window(struct causeway *c, const struct bridge_request *q,
-                       struct causeway_window **out)
+                       uint64_t *free_there, struct causeway_window **out)
 {
 	struct causeway_window *w = calloc(1, sizeof(*w));
-	struct bridge_reply reply;
+	struct bridge_reply reply = { 0 };
 	int err;
 
 	if (!w)
 		return client_fail(c, -ENOMEM, "no memory");
 	err = client_call(c, q, -1, &reply, NULL);
+	if (err == -ENOSPC && free_there)
+		*free_there = reply.length;
 	if (err) {
 		free(w);
 		return err;
 	}
 	w->context = c;
+	memcpy(w->node, q->node, sizeof(w->node));
 	memcpy(w->key.byte, reply.key, sizeof(w->key.byte));
 	w->length = reply.length;
 	w->rights = reply.rights;
@@ -71,7 +76,7 @@ int causeway_import(struct causeway *c, const char *descriptor,
 	if (client_parse_descriptor(descriptor, q.node, &key))
 		return client_fail(c, -EINVAL, "not a descriptor");
 	memcpy(q.key, key.byte, sizeof(q.key));
-	return open_window(c, &q, out);
+	return open_window(c, &q, NULL, out);
 }
 
 int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
@@ -85,7 +90,39 @@ int causeway_window_open(struct causeway *c, const char *name, unsigned rights,
 		return client_fail(c, -EINVAL, "a window's name is NODE/NAME");
 	memcpy(q.node, name, (size_t)(slash - name));
 	memcpy(q.name, slash + 1, strlen(slash + 1));
-	return open_window(c, &q, out);
+	return open_window(c, &q, NULL, out);
+}
+
+int causeway_borrow(struct causeway *c, const char *node, uint64_t length,
+                    uint64_t *free, struct causeway_window **out)
+{
+	struct bridge_request q = { .type = BRIDGE_BORROW, .length = length };
+
+	if (!base_is_name(node, strlen(node)) || length == 0 ||
+	    length > BRIDGE_LENGTH_MAX)
+		return client_fail(c, -EINVAL, "a node and a length");
+	memcpy(q.node, node, strlen(node));
+	return open_window(c, &q, free, out);
+}
+
+int causeway_window_recalled(struct causeway_window *w, unsigned *left_ms)
+{
+	uint64_t now;
+
+	if (client_take_notices(w->context))
+		return -EPIPE;
+	if (!w->due_ns)
+		return 0;
+	now = clock_now_ns();
+	*left_ms =
+		w->due_ns > now ? (unsigned)((w->due_ns - now) / NS_PER_MS) : 0;
+	return 1;
+}
+
+void causeway_window_descriptor(const struct causeway_window *w,
+                                char descriptor[CAUSEWAY_DESCRIPTOR_MAX])
+{
+	client_write_descriptor(w->node, &w->key, descriptor);
 }
 
 void client_free_window(struct list *link)

@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "control/state.h"
 #include "core/log.h"
+#include "core/realtime.h"
 #include "core/steps.h"
 
 #include <errno.h>
@@ -55,7 +56,9 @@ static int make_reactors(void *ctx)
 	struct daemon *n = ctx;
 	const struct reactor_opts control = { .name = "control" };
 	const struct reactor_opts data = { .name = "data",
-		                           .spin_max_us = SPIN_MAX_US,
+		                           .spin_max_us = n->opts->realtime
+		                                                  ? 0
+		                                                  : SPIN_MAX_US,
 		                           .uring_depth = URING_DEPTH };
 	int err = reactor_create(&control, &n->reactor, words_of(n));
 
@@ -118,6 +121,20 @@ static void *data_thread(void *arg)
 	return NULL;
 }
 
+/* For a node whose kernel swaps to others: nothing on the way may wait for
+ * memory. */
+static void *realtime_thread(void *arg)
+{
+	struct realtime_got got;
+
+	realtime_enter(&got);
+	if (got.locked || got.fifo)
+		log_event(LOG_LEVEL_WARN, "no real-time thread",
+		          "locked=%s fifo=%s", strerror(-got.locked),
+		          strerror(-got.fifo));
+	return data_thread(arg);
+}
+
 static void stop_threads(void *ctx)
 {
 	struct daemon *n = ctx;
@@ -135,7 +152,9 @@ static int start_threads(void *ctx)
 
 	for (; n->n_threads < n->cores; n->n_threads++) {
 		int err = pthread_create(&n->thread[n->n_threads], NULL,
-		                         data_thread, n->data[n->n_threads]);
+		                         n->opts->realtime ? realtime_thread
+		                                           : data_thread,
+		                         n->data[n->n_threads]);
 
 		if (err) {
 			stop_threads(n);
@@ -196,6 +215,9 @@ static const struct rpc_binding bindings[] = {
 	{ "node.list", daemon_node_list },
 	{ "node.show", daemon_node_show },
 	{ "node.remove", daemon_node_remove },
+	{ "donor.offer", daemon_donor_offer },
+	{ "donor.list", daemon_donor_list },
+	{ "donor.withdraw", daemon_donor_withdraw },
 	{ "window.create", daemon_window_create },
 	{ "window.grant", daemon_window_grant },
 	{ "window.revoke", daemon_window_revoke },

@@ -39,6 +39,7 @@ struct daemon_opts {
 	unsigned n_listen;
 	const char *cluster_key; /* file, or NULL */
 	const char *metrics;     /* "unix:PATH" or "ADDR:PORT", or NULL */
+	bool realtime;           /* its data threads are: core/realtime.h */
 	bool insecure; /* talk to other nodes without a key: tests only */
 	int ready_fd;  /* gets a line and is closed when the node serves; -1 */
 };

@@ -187,6 +187,7 @@ static int make_all(struct daemon *n, struct err *e)
 		window_host_destroy(n->fabric.host);
 		return err;
 	}
+	daemon_offer_restore(n);
 	LIST_FOREACH (link, &n->fabric.windows)
 		daemon_window_restore(
 			n, list_entry(link, struct state_window, link));

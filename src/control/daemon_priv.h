@@ -95,8 +95,9 @@ struct daemon_subnet {
 struct daemon_fabric {
 	uint8_t id[STATE_ID];
 	uint64_t boot;
-	struct list peers;   /* struct state_peer */
-	struct list windows; /* struct state_window; live: it is served */
+	struct list peers;         /* struct state_peer */
+	struct list windows;       /* struct state_window; live: it is served */
+	struct json_object *offer; /* params of donor.offer, ours; NULL: none */
 	struct auth_key key;
 	bool has_key;
 	/* on data[0] */
@@ -248,6 +249,15 @@ void daemon_window_grant(struct rpc_call *call, struct json_object *params);
 void daemon_window_revoke(struct rpc_call *call, struct json_object *params);
 void daemon_window_list(struct rpc_call *call, struct json_object *params);
 void daemon_window_remove(struct rpc_call *call, struct json_object *params);
+
+/* -- daemon_donor.c ----------------------------------------------------------
+ */
+
+/* Offer what the state file says; as daemon_peer_join(). */
+void daemon_offer_restore(struct daemon *n);
+void daemon_donor_offer(struct rpc_call *call, struct json_object *params);
+void daemon_donor_list(struct rpc_call *call, struct json_object *params);
+void daemon_donor_withdraw(struct rpc_call *call, struct json_object *params);
 
 /* -- daemon_doctor.c, daemon_metrics.c ----------------------------------------
  */

@@ -79,6 +79,7 @@ static int load_state(struct daemon *n, struct err *e)
 		list_splice(&n->fabric.peers, &s.peers);
 		list_splice(&n->fabric.windows, &s.windows);
 		n->subnet.params = json_object_get(s.subnet);
+		n->fabric.offer = json_object_get(s.offer);
 	}
 	state_fini(&s);
 	return err;
@@ -125,6 +126,7 @@ int daemon_save(struct daemon *n, struct err *e)
 	list_splice(&s.peers, &n->fabric.peers);
 	list_splice(&s.windows, &n->fabric.windows);
 	s.subnet = json_object_get(n->subnet.params);
+	s.offer = json_object_get(n->fabric.offer);
 	if (!err)
 		err = state_save(n->opts->state_dir, &s, e);
 	list_splice(&n->fabric.peers, &s.peers);
@@ -185,6 +187,8 @@ void daemon_unload(void *ctx)
 			list_entry(link, struct state_window, link));
 	json_object_put(n->subnet.params);
 	n->subnet.params = NULL;
+	json_object_put(n->fabric.offer);
+	n->fabric.offer = NULL;
 	if (n->has_config)
 		config_fini(&n->config);
 	n->has_config = false;

@@ -163,6 +163,37 @@ static const struct rpc_param window_name[] = {
 	NAME("name", "name of the window on this node"),
 };
 
+#define WITHIN                                                                 \
+	{                                                                      \
+		.name = "within_s", .type = RPC_INT, .max = METHODS_LOAN_MAX,  \
+		.doc = "seconds until what is lent beyond it is taken back; "  \
+		       "60"                                                    \
+	}
+
+static const struct rpc_param donor_offer[] = {
+	{ .name = "size",
+	  .type = RPC_SIZE,
+	  .required = true,
+	  .min = INT64_C(2) << 20,
+	  .max = METHODS_WINDOW_MAX,
+	  .doc = "bytes that other nodes may borrow in all" },
+	{ .name = "allow",
+	  .type = RPC_STRINGS,
+	  .min = 1,
+	  .max = METHODS_GRANTS_MAX,
+	  .syntax = &methods_name_syntax,
+	  .doc = "nodes that may; all of the cluster if not given" },
+	{ .name = "lease_s",
+	  .type = RPC_INT,
+	  .min = METHODS_LOAN_MIN,
+	  .max = METHODS_LOAN_MAX,
+	  .doc = "seconds after which a borrower that vanished has lost its "
+	         "loan; 60" },
+	WITHIN,
+};
+
+static const struct rpc_param donor_withdraw[] = { WITHIN };
+
 const struct rpc_method methods_fast[] = {
 	{ .name = "status",
 	  .doc = "The node: processes, drives, pools, volumes, exports, peers, "
@@ -183,6 +214,13 @@ const struct rpc_method methods_fast[] = {
 	METHOD("node.show", "One of them", node_name),
 	METHOD("node.remove", "Forget another node; what it was granted ends",
 	       node_name),
+	METHOD("donor.offer", "Lend memory to other nodes, or change how much",
+	       donor_offer),
+	{ .name = "donor.list",
+	  .doc = "What is offered, and who has borrowed how much" },
+	METHOD("donor.withdraw",
+	       "Lend no more; what is lent is asked back, then taken",
+	       donor_withdraw),
 	METHOD("window.create", "Let other nodes reach memory of this one",
 	       window_create),
 	METHOD("window.grant", "Allow a node to reach a window", window_grant),

@@ -42,6 +42,10 @@
 /* The longest lease: ten years. */
 #define METHODS_LEASE_MAX INT64_C(315360000)
 
+/* Seconds: leases of what is lent, and until it is taken back. */
+#define METHODS_LOAN_MIN 2
+#define METHODS_LOAN_MAX 86400
+
 /* Bytes of what names an end of a path; of a file's name; of lists. */
 #define METHODS_END_MAX 64
 #define METHODS_FILE_MAX 1023

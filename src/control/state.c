@@ -41,6 +41,8 @@ void state_fini(struct state *s)
 			list_entry(node, struct state_window, link));
 	json_object_put(s->subnet);
 	s->subnet = NULL;
+	json_object_put(s->offer);
+	s->offer = NULL;
 }
 
 static void copy(char *to, size_t size, const char *from)
@@ -221,6 +223,9 @@ char *state_format(const struct state *s)
 	if (s->subnet)
 		json_object_object_add(body, "subnet",
 		                       json_object_get(s->subnet));
+	if (s->offer)
+		json_object_object_add(body, "offer",
+		                       json_object_get(s->offer));
 	state_put_text(file, "format", FORMAT);
 	json_object_object_add(file, "version",
 	                       json_object_new_int(STATE_VERSION));
@@ -344,15 +349,16 @@ static int parse_exports(struct json_object *list, struct state *s,
 	return 0;
 }
 
-static int parse_subnet(struct json_object *subnet, struct state *s,
-                        struct err *e)
+/* What a call was given, as it was. */
+static int parse_params(struct json_object *params, const char *method,
+                        struct json_object **out, struct err *e)
 {
-	const struct rpc_method *up = methods_find("subnet.up");
+	const struct rpc_method *m = methods_find(method);
 	struct err why = { 0 };
 
-	if (rpc_check(up->params, up->n_params, subnet, NULL, &why))
+	if (rpc_check(m->params, m->n_params, params, NULL, &why))
 		return state_damaged(e, why.text);
-	s->subnet = json_object_get(subnet);
+	*out = json_object_get(params);
 	return 0;
 }
 
@@ -361,6 +367,7 @@ static int parse_body(struct json_object *body, intmax_t version,
 {
 	struct json_object *drives = NULL, *exports = NULL;
 	struct json_object *peers = NULL, *windows = NULL, *subnet = NULL;
+	struct json_object *offer = NULL;
 	const char *node = NULL;
 	int err;
 
@@ -368,6 +375,7 @@ static int parse_body(struct json_object *body, intmax_t version,
 		json_object_object_get_ex(body, "peers", &peers);
 		json_object_object_get_ex(body, "windows", &windows);
 		json_object_object_get_ex(body, "subnet", &subnet);
+		json_object_object_get_ex(body, "offer", &offer);
 		node = rpc_string(body, "node");
 		json_object_object_get_ex(body, "drives", &drives);
 		json_object_object_get_ex(body, "exports", &exports);
@@ -378,7 +386,8 @@ static int parse_body(struct json_object *body, intmax_t version,
 	    (version > 1 && (!json_object_is_type(peers, json_type_array) ||
 	                     !json_object_is_type(windows, json_type_array))))
 		return state_damaged(e, "a part is missing");
-	if ((version < 2 && (peers || windows)) || (version < 3 && subnet))
+	if ((version < 2 && (peers || windows)) || (version < 3 && subnet) ||
+	    (version < 4 && offer))
 		return state_damaged(e, "a part is newer than the whole");
 	err = parse_drives(drives, s, e);
 	if (!err)
@@ -390,7 +399,9 @@ static int parse_body(struct json_object *body, intmax_t version,
 	if (!err && version > 1)
 		err = state_parse_windows(windows, &s->windows, e);
 	if (!err && subnet)
-		err = parse_subnet(subnet, s, e);
+		err = parse_params(subnet, "subnet.up", &s->subnet, e);
+	if (!err && offer)
+		err = parse_params(offer, "donor.offer", &s->offer, e);
 	if (!err)
 		copy(s->node, sizeof(s->node), node);
 	return err;

@@ -2,8 +2,8 @@
 /*
  * control/state - what a node must remember that no drive does: which drives
  * it has, what it exports, which other nodes it knows and what of its memory
- * they may reach, and whether it manages an InfiniBand subnet.  Pools and
- * volumes are on the drives.
+ * they may reach or borrow, and whether it manages an InfiniBand subnet.  Pools
+ * and volumes are on the drives.
  *
  * DIR/state.json holds it, with a checksum, and is replaced as a whole: a new
  * file is written, flushed, renamed over the old one, and the folder flushed.
@@ -22,8 +22,8 @@
 
 #include <stddef.h>
 
-/* 1 had no peers and no windows, 2 no subnet; both are read too. */
-#define STATE_VERSION 3
+/* 1 had no peers and no windows, 2 no subnet, 3 no offer; all are read. */
+#define STATE_VERSION 4
 #define STATE_DRIVES_MAX 1024u
 #define STATE_EXPORTS_MAX 1024u
 #define STATE_SIZE_MAX (1u << 20) /* bytes of the file */
@@ -89,6 +89,8 @@ struct state {
 	unsigned n_exports;
 	/* The parameters of subnet.up, ours; NULL: no subnet manager. */
 	struct json_object *subnet;
+	/* Those of donor.offer; NULL: no memory is offered. */
+	struct json_object *offer;
 };
 
 void state_init(struct state *s);

@@ -19,7 +19,7 @@
 static const char usage[] =
 	"usage: causewayd --state DIR [--config FILE] [--listen ADDR:PORT]...\n"
 	"                 [--cluster-key FILE | --insecure] [--metrics WHERE]\n"
-	"                 [--ready-fd N]\n"
+	"                 [--ready-fd N] [--realtime]\n"
 	"\n"
 	"  --state DIR    folder of this node's state; DIR/control.sock is "
 	"where\n"
@@ -38,6 +38,9 @@ static const char usage[] =
 	"                 serve counters over HTTP: unix:PATH or "
 	"127.0.0.1:PORT\n"
 	"  --ready-fd N   write a line to descriptor N when all is served\n"
+	"  --realtime     lock memory and have real-time threads: for a node "
+	"whose\n"
+	"                 kernel swaps to other nodes ('causeway swap on')\n"
 	"  --version\n"
 	"\n"
 	"example: causewayd --state /var/lib/causeway\n";
@@ -50,6 +53,7 @@ static const struct option longs[] = {
 	{ "insecure", no_argument, NULL, 'i' },
 	{ "metrics", required_argument, NULL, 'm' },
 	{ "ready-fd", required_argument, NULL, 'r' },
+	{ "realtime", no_argument, NULL, 'R' },
 	{ "slow", no_argument, NULL, 'S' },
 	{ "sm", required_argument, NULL, 'M' },
 	{ "version", no_argument, NULL, 'v' },
@@ -148,6 +152,9 @@ int main(int argc, char **argv)
 			        "causewayd: --ready-fd %s: not a descriptor\n",
 			        optarg);
 			return EXIT_USAGE;
+		case 'R':
+			opts.realtime = true;
+			break;
 		case 'S':
 			return run_slow();
 		case 'M':

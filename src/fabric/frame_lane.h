@@ -27,6 +27,10 @@
 #include "fabric/stream.h"
 
 #define FRAME_SMALL 16384u
+/* Bytes of a body in a frame that we send.  With its header it is a little less
+ * than the 64 KiB that TCP passes down at once; more would leave a few bytes
+ * that go through the whole stack alone. */
+#define FRAME_PIECE 65024u
 #define FRAME_LANE_IN 131072u
 #define FRAME_LANE_OUT 196608u
 #define FRAME_CONTROL_QUEUE 4224u

@@ -389,7 +389,8 @@ static ssize_t fetch(struct frame_lane *l, bool *full)
 	size_t asked;
 	ssize_t got;
 
-	if (l->in_state == FRAME_IN_PLACE && l->head.length > FRAME_SMALL) {
+	if (l->in_state == FRAME_IN_PLACE &&
+	    (l->head.length > FRAME_SMALL || l->large_before)) {
 		unsigned n = destination(l, l->body_left, iov);
 
 		if (n == 0)

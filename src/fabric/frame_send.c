@@ -11,6 +11,10 @@
 /* Kept free of data, for control frames and answers without a body. */
 #define RESERVE FRAME_CONTROL_QUEUE
 
+/* A body of this many bytes is worth an entry of its own in the vector, where
+ * nothing else would share the buffer and the system call with it. */
+#define FRAME_ALONE 1024u
+
 /* One system call: what is in the buffer, and one long body. */
 struct large {
 	struct iovec iov[FABRIC_IOV_MAX + 1]; /* [0] is for the buffer */
@@ -32,7 +36,7 @@ static bool has_room(const struct frame_lane *l, size_t n)
 
 bool frame_send_has_room(const struct frame_lane *l)
 {
-	return has_room(l, l->answering ? FRAME_HEADER + FABRIC_PIECE + RESERVE
+	return has_room(l, l->answering ? FRAME_HEADER + FRAME_PIECE + RESERVE
 	                                : 4 * FRAME_HEADER);
 }
 
@@ -185,9 +189,11 @@ static bool make_frame(struct frame_lane *l, struct large *g)
 		return true;
 	}
 	left = op->length - op->moved;
-	f.length = left < FABRIC_PIECE ? (uint32_t)left : FABRIC_PIECE;
-	if (op->opcode != FABRIC_SEND)
+	f.length = (uint32_t)left; /* a message stays whole */
+	if (op->opcode != FABRIC_SEND) {
+		f.length = left < FRAME_PIECE ? (uint32_t)left : FRAME_PIECE;
 		f.offset += op->moved;
+	}
 	g->n = frame_receive_slice(op, op->moved, f.length, g->iov + 1);
 	if (g->n == 0 && op->refused) {
 		f.length = 0;
@@ -254,12 +260,18 @@ static void end_read(struct frame_lane *l, uint64_t offset, uint32_t length)
 	l->lane.stats.ops++;
 }
 
+static bool is_alone(const struct frame_lane *l, uint32_t length)
+{
+	return length >= FRAME_ALONE && used(l) == FRAME_HEADER &&
+	       l->in_start == l->in_end;
+}
+
 /* The next piece; there is room for it. */
 static void make_piece(struct frame_lane *l, struct large *g)
 {
 	struct target_request *q = &l->request;
 	uint64_t offset = q->done, left = q->first.total - offset;
-	uint32_t length = left < FABRIC_PIECE ? (uint32_t)left : FABRIC_PIECE;
+	uint32_t length = left < FRAME_PIECE ? (uint32_t)left : FRAME_PIECE;
 
 	g->n = FABRIC_ACCESS_IOV;
 	if (!length || !target_place(l->target, q, length, g->iov + 1, &g->n)) {
@@ -277,7 +289,7 @@ static void make_piece(struct frame_lane *l, struct large *g)
 
 		append_header(l, &f);
 	}
-	if (length > FRAME_SMALL)
+	if (length > FRAME_SMALL || is_alone(l, length))
 		g->length = length;
 	else
 		append_vector(l, g->iov + 1, g->n, length);

@@ -128,8 +128,8 @@ static int prepend(const char *name, const char *first)
 
 /* -- start ----------------------------------------------------------------- */
 
-static void run(const struct pager *p, const char *program, const char *agent,
-                char *const argv[], pid_t parent)
+/* What a program starts with, whoever keeps its memory. */
+static void prepare(pid_t parent)
 {
 	sigset_t none;
 
@@ -139,20 +139,65 @@ static void run(const struct pager *p, const char *program, const char *agent,
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
-	if (setenv(FAR_SOCKET_ENV, pager_socket(p), 1) ||
-	    prepend("LD_PRELOAD", agent))
-		_exit(127);
+}
+
+static _Noreturn void become(const char *program, char *const argv[])
+{
 	execv(program, argv);
 	fprintf(stderr, "causeway: cannot run %s: %s\n", program,
 	        strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+static _Noreturn void run(const struct pager *p, const char *program,
+                          const char *agent, char *const argv[])
+{
+	if (setenv(FAR_SOCKET_ENV, pager_socket(p), 1) ||
+	    prepend("LD_PRELOAD", agent))
+		_exit(127);
+	become(program, argv);
+}
+
+static _Noreturn void run_limited(const char *procs, const char *program,
+                                  char *const argv[])
+{
+	int fd = open(procs, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "0", 1) != 1) {
+		fprintf(stderr, "causeway: cannot join %s: %s\n", procs,
+		        strerror(errno));
+		_exit(126);
+	}
+	become(program, argv);
+}
+
+/* @return as fork(); -1 with words. */
+static pid_t fork_child(struct err *e)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child < 0)
+		err_set(e, -errno, "cannot start a process: %s",
+		        strerror(errno));
+	if (child == 0)
+		prepare(parent);
+	return child;
+}
+
+int launch_check(const char *name, struct err *e)
+{
+	char program[PATH_MAX];
+
+	if (!find_program(name, program))
+		return err_set(e, -ENOENT, "there is no program %s", name);
+	return check_program(program, e);
+}
+
 int launch_start(const struct pager *p, char *const argv[], pid_t *pid,
                  struct err *e)
 {
 	char program[PATH_MAX], agent[PATH_MAX];
-	pid_t parent = getpid(), child;
+	pid_t child;
 	int err;
 
 	if (!find_program(argv[0], program))
@@ -162,12 +207,28 @@ int launch_start(const struct pager *p, char *const argv[], pid_t *pid,
 		err = find_agent(agent, e);
 	if (err)
 		return err;
-	child = fork();
+	child = fork_child(e);
 	if (child < 0)
-		return err_set(e, -errno, "cannot start a process: %s",
-		               strerror(errno));
+		return -EAGAIN;
 	if (child == 0)
-		run(p, program, agent, argv, parent);
+		run(p, program, agent, argv);
+	*pid = child;
+	return 0;
+}
+
+int launch_limited(const char *procs, char *const argv[], pid_t *pid,
+                   struct err *e)
+{
+	char program[PATH_MAX];
+	pid_t child;
+
+	if (!find_program(argv[0], program))
+		return err_set(e, -ENOENT, "there is no program %s", argv[0]);
+	child = fork_child(e);
+	if (child < 0)
+		return -EAGAIN;
+	if (child == 0)
+		run_limited(procs, program, argv);
 	*pid = child;
 	return 0;
 }

@@ -22,8 +22,16 @@
 
 struct pager;
 
+/* Whether the program of this name could be started.  @return 0; as above. */
+int launch_check(const char *name, struct err *e);
+
 /* `argv` ends with NULL; argv[0] is looked up in PATH. */
 int launch_start(const struct pager *p, char *const argv[], pid_t *pid,
                  struct err *e);
+
+/* The same without a pager or an agent, of any program: it joins the cgroup
+ * whose cgroup.procs file is `procs`, and so do the programs that it starts. */
+int launch_limited(const char *procs, char *const argv[], pid_t *pid,
+                   struct err *e);
 
 #endif /* FAR_LAUNCH_H */

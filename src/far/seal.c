@@ -14,9 +14,21 @@
 
 int seal_init(struct seal *s, bool encrypt, struct err *e)
 {
-	*s = (struct seal){ .encrypt = encrypt, .next_version = 1 };
-	if (getrandom(s->key, sizeof(s->key), 0) != sizeof(s->key))
+	uint8_t key[sizeof(s->key)];
+	int err;
+
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return err_set(e, -EIO, "the kernel gives no random bytes");
+	err = seal_init_keyed(s, encrypt, key, e);
+	OPENSSL_cleanse(key, sizeof(key));
+	return err;
+}
+
+int seal_init_keyed(struct seal *s, bool encrypt, const uint8_t key[16],
+                    struct err *e)
+{
+	*s = (struct seal){ .encrypt = encrypt, .next_version = 1 };
+	memcpy(s->key, key, sizeof(s->key));
 	s->ctx = EVP_CIPHER_CTX_new();
 	if (!s->ctx || !EVP_EncryptInit_ex(s->ctx, EVP_aes_128_gcm(), NULL,
 	                                   s->key, NULL)) {

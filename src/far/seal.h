@@ -34,6 +34,10 @@ struct seal {
 
 /* @return 0; -EIO with words: no random bytes, or no such cipher. */
 int seal_init(struct seal *s, bool encrypt, struct err *e);
+/* The same with a key, for seals that another process has made: the versions
+ * are then the caller's to give. */
+int seal_init_keyed(struct seal *s, bool encrypt, const uint8_t key[16],
+                    struct err *e);
 void seal_fini(struct seal *s);
 
 uint64_t seal_version(struct seal *s);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "far/store.h"
+#include "far/store_priv.h"
 
 #include "base/base.h"
 #include "base/iov.h"
 #include "block/finish.h"
-#include "core/slab.h"
-#include "volume/raid/raid.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,32 +11,6 @@
 #include <stdlib.h>
 
 #define PARTS_MAX 256u /* at once; more requests wait */
-
-/* A request's part in one chunk. */
-struct part {
-	struct raid_op op;
-	struct store *store;
-	struct block_request *request;
-	const struct handoff_row *row;
-	uint32_t index;
-	struct iovec iov[RAID_IOV_IN];
-};
-
-struct store {
-	struct block_device dev;
-	struct block_device *donor[STORE_DONORS_MAX];
-	unsigned n_donors;
-	void (*lost)(void *ctx, unsigned index, int err);
-	void *ctx;
-	struct raid_worker worker;
-	struct handoff_drive drives[HANDOFF_DRIVES];
-	bool suspect[HANDOFF_DRIVES];
-	struct handoff_row *row;
-	uint32_t n_rows;
-	struct slab parts;
-	struct block_request *first, **last; /* that wait for parts */
-	struct store_donor_info info[STORE_DONORS_MAX];
-};
 
 static struct store *store_of(struct block_device *dev)
 {
@@ -58,11 +30,13 @@ static int *error_of(struct block_request *q)
 
 static void start_waiting(struct store *s);
 
-static void part_ended(struct part *p, int err)
+void store_end_part(struct store_part *p, int err)
 {
 	struct store *s = p->store;
 	struct block_request *q = p->request;
 
+	list_remove(&p->link);
+	store_move_part_ended(s, p);
 	slab_put(&s->parts, p);
 	if (err && !*error_of(q))
 		*error_of(q) = err;
@@ -73,51 +47,76 @@ static void part_ended(struct part *p, int err)
 
 /* -- donors that fail ------------------------------------------------------ */
 
-static void lose(struct store *s, uint16_t slot, int err)
+void store_lose(struct block_device *store, unsigned index, int err)
 {
-	if (s->drives[slot].role == HANDOFF_FAILED)
+	struct store *s = store_of(store);
+	struct store_device *d = &s->device[index];
+
+	if (d->state != STORE_DONOR_ONLINE && d->state != STORE_DONOR_LEAVING)
 		return;
-	__atomic_store_n(&s->drives[slot].role, HANDOFF_FAILED,
+	d->state = STORE_DONOR_RETIRING;
+	d->barrier = s->last_part;
+	d->is_leaving = false;
+	s->mover.n_retiring++;
+	__atomic_store_n(&s->drives[index].role, HANDOFF_FAILED,
 	                 __ATOMIC_RELEASE);
-	s->info[slot].lost = true;
-	if (s->lost)
-		s->lost(s->ctx, slot, err);
+	store_move_lost(s, index);
+	if (s->watcher.lost)
+		s->watcher.lost(s->watcher.ctx, index, err);
 }
 
 static void part_done(struct raid_op *op, int err)
 {
-	struct part *p = container_of(op, struct part, op);
+	struct store_part *p = container_of(op, struct store_part, op);
 	struct store *s = p->store;
 
 	if (err == -ENODEV) { /* a write has failed there */
-		lose(s, op->bad_drive, err);
+		store_lose(&s->dev, op->bad_drive, err);
 		raid_decided(&s->worker, op->bad_drive);
 		op->flags |= RAID_AGAIN;
 	} else if (err == -EAGAIN) { /* redundancy is needed */
 		op->flags |= RAID_LOCKED;
 	} else {
-		part_ended(p, err);
+		store_end_part(p, err);
 		return;
 	}
-	err = raid_submit(&s->worker, p->row, p->index, op);
+	err = store_start_part(p);
 	if (err)
-		part_ended(p, err);
+		store_end_part(p, err);
 }
 
 /* -- requests -------------------------------------------------------------- */
 
+int store_start_part(struct store_part *p)
+{
+	struct store *s = p->store;
+	struct store_row *row = &s->row[p->row];
+	const struct handoff_row *map = store_move_map(s, p);
+
+	if (!map)
+		return 0;
+	if (row->lost[p->chunk / 64] >> p->chunk % 64 & 1)
+		return -EIO;
+	if (p->op.kind == RAID_WRITE)
+		row->written[p->chunk / 64] |= UINT64_C(1) << p->chunk % 64;
+	return raid_submit(&s->worker, map, p->chunk, &p->op);
+}
+
 static void start_part(struct store *s, struct block_request *q,
                        uint64_t offset, uint64_t length)
 {
-	struct part *p = slab_get(&s->parts);
+	struct store_part *p = slab_get(&s->parts);
 	uint64_t at = q->offset + offset;
 	int n, err;
 
 	assert(p);
 	p->store = s;
 	p->request = q;
-	p->row = &s->row[at / STORE_EXTENT];
-	p->index = (uint32_t)(at % STORE_EXTENT / CHUNK_BYTES);
+	p->number = ++s->last_part;
+	p->row = (uint32_t)(at / STORE_EXTENT);
+	p->chunk = (uint32_t)(at % STORE_EXTENT / CHUNK_BYTES);
+	list_init(&p->held);
+	list_append(&s->active, &p->link);
 	n = iov_slice(q->iov, q->iov_count, offset, length, p->iov,
 	              RAID_IOV_IN);
 	p->op.kind = q->op == BLOCK_READ ? RAID_READ : RAID_WRITE;
@@ -127,9 +126,10 @@ static void start_part(struct store *s, struct block_request *q,
 	p->op.iov = p->iov;
 	p->op.iov_count = n < 0 ? 0 : (unsigned)n;
 	p->op.done = part_done;
-	err = n < 0 ? n : raid_submit(&s->worker, p->row, p->index, &p->op);
+	err = n < 0 ? n : store_start_part(p);
 	if (!err)
 		return;
+	list_remove(&p->link);
 	slab_put(&s->parts, p);
 	if (!*error_of(q))
 		*error_of(q) = err;
@@ -201,9 +201,10 @@ static void store_close(struct block_device *dev)
 {
 	struct store *s = store_of(dev);
 
+	store_move_fini(s);
 	raid_worker_fini(&s->worker);
-	for (unsigned i = 0; i < s->n_donors; i++)
-		block_close(s->donor[i]);
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		block_close(s->device[i].dev);
 	slab_fini(&s->parts);
 	free(s->row);
 	free(s);
@@ -215,18 +216,45 @@ static const struct block_ops store_ops = {
 	.close = store_close,
 };
 
-/* The donor with the most extents left, not in the row yet. */
-static unsigned roomiest(const uint32_t *left, unsigned n,
-                         const struct handoff_row *row, unsigned width)
+int store_take(struct store *s, struct block_device *dev, unsigned domain,
+               bool is_spare)
 {
-	unsigned best = n;
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++) {
+		if (s->device[i].state != STORE_DONOR_NONE)
+			continue;
+		s->device[i] = (struct store_device){
+			.dev = dev,
+			.state = STORE_DONOR_ONLINE,
+			.domain = domain,
+			.is_spare = is_spare,
+			.extents = (uint32_t)(dev->size / STORE_EXTENT),
+		};
+		s->worker.device[i] = dev;
+		raid_decided(&s->worker, (uint16_t)i);
+		__atomic_store_n(&s->drives[i].role, HANDOFF_ONLINE,
+		                 __ATOMIC_RELEASE);
+		return (int)i;
+	}
+	return -ENOSPC;
+}
 
-	for (unsigned i = 0; i < n; i++) {
-		bool taken = false;
+/* The donor with the most extents left, in a domain that is not in the row
+ * yet. */
+static unsigned roomiest(const struct store *s, const struct handoff_row *row,
+                         unsigned width)
+{
+	unsigned best = STORE_DONORS_MAX;
+
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++) {
+		const struct store_device *d = &s->device[i];
+		bool taken = d->used == d->extents;
 
 		for (unsigned k = 0; k < width; k++)
-			taken |= row->drive[k] == i;
-		if (!taken && left[i] && (best == n || left[i] > left[best]))
+			taken |= s->device[row->drive[k]].domain == d->domain;
+		if (!taken &&
+		    (best == STORE_DONORS_MAX ||
+		     d->extents - d->used >
+		             s->device[best].extents - s->device[best].used))
 			best = i;
 	}
 	return best;
@@ -234,16 +262,13 @@ static unsigned roomiest(const uint32_t *left, unsigned n,
 
 static void make_rows(struct store *s, unsigned copies)
 {
-	uint32_t left[STORE_DONORS_MAX], used[STORE_DONORS_MAX] = { 0 };
 	uint64_t most = 0;
 
-	for (unsigned i = 0; i < s->n_donors; i++) {
-		left[i] = (uint32_t)(s->donor[i]->size / STORE_EXTENT);
-		most += left[i];
-	}
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		most += s->device[i].extents;
 	s->row = calloc(most, sizeof(*s->row));
 	while (s->row && s->n_rows < most) {
-		struct handoff_row *row = &s->row[s->n_rows];
+		struct handoff_row *row = &s->row[s->n_rows].map;
 
 		*row = (struct handoff_row){
 			.state = 1,
@@ -254,68 +279,114 @@ static void make_rows(struct store *s, unsigned copies)
 			.extent_bytes = STORE_EXTENT,
 		};
 		for (unsigned m = 0; m < copies; m++) {
-			unsigned i = roomiest(left, s->n_donors, row, m);
+			unsigned i = roomiest(s, row, m);
 
-			if (i == s->n_donors)
+			if (i == STORE_DONORS_MAX)
 				return;
 			row->drive[m] = (uint16_t)i;
-			row->extent[m] = used[i]++;
-			left[i]--;
+			row->extent[m] = s->device[i].used++;
 		}
 		s->n_rows++;
 	}
+}
+
+/* An extent of a row that was not finished may be used again. */
+static void count_used(struct store *s)
+{
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		s->device[i].used = 0;
+	for (uint32_t r = 0; r < s->n_rows; r++)
+		for (unsigned m = 0; m < s->row[r].map.width; m++)
+			s->device[s->row[r].map.drive[m]].used++;
+}
+
+static int init(struct store *s, const struct store_opts *o, struct err *e)
+{
+	s->dev = (struct block_device){ .ops = &store_ops,
+		                        .grain = BLOCK_SECTOR };
+	s->reactor = reactor_current();
+	s->watcher = o->watcher;
+	s->is_fixed = o->is_fixed;
+	s->last = &s->first;
+	list_init(&s->active);
+	raid_worker_init(&s->worker, s->drives, s->suspect);
+	slab_init(&s->parts, sizeof(struct store_part), 64, PARTS_MAX);
+	for (unsigned i = 0; i < o->n_donors; i++)
+		if (store_take(s, o->donors[i], o->domain ? o->domain[i] : i,
+		               false) < 0)
+			block_close(o->donors[i]);
+	if (store_move_init(s))
+		return err_set(e, -ENOMEM, "no memory for a store");
+	if (o->copies < 1 || o->copies > 2 || o->n_donors < o->copies ||
+	    o->n_donors > STORE_DONORS_MAX)
+		return err_set(e, -EINVAL,
+		               "%u copies need as many donors, and there are "
+		               "%u; name more, or say --copies 1",
+		               o->copies, o->n_donors);
+	make_rows(s, o->copies);
+	count_used(s);
+	s->dev.size = s->n_rows * STORE_EXTENT;
+	return s->n_rows ? 0
+	                 : err_set(e, -ENOSPC,
+	                           "the donors have no room: each of %u copies "
+	                           "takes at least %" PRIu64
+	                           " MiB on a node of its own",
+	                           o->copies, STORE_EXTENT >> 20);
 }
 
 int store_create(const struct store_opts *o, struct block_device **out,
                  struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int err;
 
 	if (!s) {
 		for (unsigned i = 0; i < o->n_donors; i++)
 			block_close(o->donors[i]);
 		return err_set(e, -ENOMEM, "no memory for a store");
 	}
-	s->lost = o->lost;
-	s->ctx = o->ctx;
-	s->last = &s->first;
-	s->n_donors = o->n_donors;
-	raid_worker_init(&s->worker, s->drives, s->suspect);
-	slab_init(&s->parts, sizeof(struct part), 64, PARTS_MAX);
-	for (unsigned i = 0; i < o->n_donors && i < STORE_DONORS_MAX; i++) {
-		s->donor[i] = s->worker.device[i] = o->donors[i];
-		s->drives[i].role = HANDOFF_ONLINE;
-	}
-	s->dev = (struct block_device){ .ops = &store_ops,
-		                        .grain = BLOCK_SECTOR };
-	if (o->copies < 1 || o->copies > 2 || o->n_donors < o->copies ||
-	    o->n_donors > STORE_DONORS_MAX) {
+	err = init(s, o, e);
+	if (err) {
 		store_close(&s->dev);
-		return err_set(e, -EINVAL,
-		               "%u copies need as many donors, and there are "
-		               "%u; name more, or say --copies 1",
-		               o->copies, o->n_donors);
-	}
-	make_rows(s, o->copies);
-	s->dev.size = s->n_rows * STORE_EXTENT;
-	if (s->n_rows == 0) {
-		store_close(&s->dev);
-		return err_set(e, -ENOSPC,
-		               "the donors have no room: each of %u copies "
-		               "takes at least %" PRIu64 " MiB",
-		               o->copies, STORE_EXTENT >> 20);
+		return err;
 	}
 	*out = &s->dev;
 	return 0;
 }
 
-unsigned store_info(const struct block_device *store,
-                    struct store_donor_info out[STORE_DONORS_MAX])
+int store_add(struct block_device *store, struct block_device *donor,
+              unsigned domain, bool is_spare)
+{
+	struct store *s = store_of(store);
+	int index = store_take(s, donor, domain, is_spare);
+
+	if (index < 0) {
+		block_close(donor);
+		return index;
+	}
+	s->mover.has_asked = false;
+	store_move_look(s);
+	return index;
+}
+
+void store_info(const struct block_device *store,
+                struct store_donor_info out[STORE_DONORS_MAX])
 {
 	const struct store *s =
 		store_of((struct block_device *)(uintptr_t)store);
 
-	for (unsigned i = 0; i < s->n_donors; i++)
-		out[i] = s->info[i];
-	return s->n_donors;
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++) {
+		const struct store_device *d = &s->device[i];
+
+		out[i] = (struct store_donor_info){
+			.state = d->state,
+			.domain = d->domain,
+			.size = d->extents * STORE_EXTENT,
+		};
+	}
+	for (uint32_t r = 0; r < s->n_rows; r++)
+		for (unsigned m = 0; m < s->row[r].map.width; m++)
+			if (s->row[r].map.drive[m] < STORE_DONORS_MAX)
+				out[s->row[r].map.drive[m]].used +=
+					STORE_EXTENT;
 }

@@ -10,14 +10,31 @@
  * there to donors and offsets, by a division.
  *
  * A write ends when every copy that is left has it.  A donor that fails a
- * request is out for good: the others have the data, or, with one copy,
- * nobody has, and reads of its rows fail.
+ * request is out for good, and donors may come and go:
+ *
+ *               store_leave()            nothing is on it
+ *      ONLINE ----------------> LEAVING -----------------.
+ *        |                        |                      v
+ *        '---- it fails, or store_lose() ----> RETIRING ----> closed: its
+ *                                              older requests     number may
+ *                                              end                be used again
+ *
+ * Whatever lacks a copy, or has one on a donor that leaves, is moved in the
+ * background (far/store_move.c), chunk by chunk, while requests go on.
  *
  * Requests   READ and WRITE of up to STORE_REQUEST bytes; FLUSH and DISCARD do
  *            nothing.  The issuer has no two requests on one range in flight
  *            of which one is a write (far/slots, K1 and K2).
  * Errors     -EIO: no copy is left.
- * Threads    One reactor's.
+ * Threads    One reactor's, the one that is current in store_create().
+ *
+ * Invariants
+ *   N1  the copies of a row are in different domains (hosts);
+ *   N2  a chunk is read only from where all its writes have gone;
+ *   N3  a donor is closed, which gives its memory back, only when nothing is
+ *       on it and no request can touch it;
+ *   N4  a write waits at most for the move of its own chunk and the three
+ *       beside it, reads for none.
  */
 #ifndef FAR_STORE_H
 #define FAR_STORE_H
@@ -27,36 +44,82 @@
 
 #include <stdint.h>
 
-#define STORE_DONORS_MAX 16u
+#define STORE_DONORS_MAX 64u              /* at a time */
 #define STORE_EXTENT (UINT64_C(16) << 20) /* bytes */
 #define STORE_REQUEST (UINT64_C(1) << 20) /* bytes */
+
+/* What its owner should know; only lost() may run inside a call of its own,
+ * store_lose().  Each may be NULL. */
+struct store_watcher {
+	/* A donor is out; it is closed a little later. */
+	void (*lost)(void *ctx, unsigned index, int err);
+	/* A donor that was to leave has left, and was closed. */
+	void (*left)(void *ctx, unsigned index);
+	/* Copies need `bytes` more than there is room for, elsewhere than in
+	 * `domain`: answer with store_add(), in time, or store_no_room(). */
+	void (*wants)(void *ctx, uint64_t bytes, unsigned domain);
+	/* Every row has all its copies again. */
+	void (*whole)(void *ctx);
+	void *ctx;
+};
 
 struct store_opts {
 	struct block_device **donors; /* the store's from here on, also on
 	                               * failure: it closes them */
+	const unsigned *domain;       /* of each; NULL: its own */
 	unsigned n_donors;
 	unsigned copies; /* 1 or 2 */
-	/* A donor is out; `index` counts from 0.  May be NULL. */
-	void (*lost)(void *ctx, unsigned index, int err);
-	void *ctx;
+	/* Nothing is ever moved: where rows are follows from the sizes of the
+	 * donors, so that another process finds what this one wrote. */
+	bool is_fixed;
+	struct store_watcher watcher;
 };
 
 /*
- * The device's size is what the rows hold.
+ * The device's size is what the rows hold, for good.
  * @return 0; -EINVAL: fewer donors than copies, or more than
  *         STORE_DONORS_MAX; -ENOSPC: not a row fits; -ENOMEM; with words.
  */
 int store_create(const struct store_opts *opts, struct block_device **out,
                  struct err *e);
 
-struct store_donor_info {
-	bool lost;
-	uint64_t reads;  /* requests */
-	uint64_t writes; /* the same */
+/*
+ * One more donor, for copies that are missing or to be moved.  A spare takes
+ * only what has no other copy and no other place.
+ *
+ * @return its number; -ENOSPC: STORE_DONORS_MAX, and it is closed.
+ */
+int store_add(struct block_device *store, struct block_device *donor,
+              unsigned domain, bool is_spare);
+
+/* Move what is on it; left() or lost() follows. */
+void store_leave(struct block_device *store, unsigned index);
+
+/* It is out now, if it was not; lost() has run. */
+void store_lose(struct block_device *store, unsigned index, int err);
+
+/* Nobody has the room that was wanted: where a donor that leaves holds one of
+ * two copies, the other one serves alone.  Call store_ask_again() later. */
+void store_no_room(struct block_device *store);
+
+/* wants() runs again, if it is still so. */
+void store_ask_again(struct block_device *store);
+
+enum store_donor_state {
+	STORE_DONOR_NONE,
+	STORE_DONOR_ONLINE,
+	STORE_DONOR_LEAVING,
+	STORE_DONOR_RETIRING,
 };
 
-/* @return donors. */
-unsigned store_info(const struct block_device *store,
-                    struct store_donor_info out[STORE_DONORS_MAX]);
+struct store_donor_info {
+	enum store_donor_state state;
+	unsigned domain;
+	uint64_t size; /* bytes */
+	uint64_t used; /* of these, that rows have */
+};
+
+void store_info(const struct block_device *store,
+                struct store_donor_info out[STORE_DONORS_MAX]);
 
 #endif /* FAR_STORE_H */

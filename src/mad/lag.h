@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mad/lag - link aggregation: our four subnet management attributes and the
+ * mad/lag - link aggregation: our five subnet management attributes and the
  * choice of a member.  docs/wire-lag.md is the normative text.
  *
  * A *virtual LID* stands for up to LAG_MEMBERS ports of one host.  The SM
  * tells each member port's SMA which ones (LagHost); a switch that has
  * multi-egress groups gets a group (LagGroups) and binds the virtual LID to
- * it (LagLids).  Every port keeps its physical LID.
+ * it (LagLids).  Every port keeps its physical LID.  A switch that cannot
+ * deliver a virtual LID any more tells its neighbours (LagSkip).
  *
  * None of these numbers is registered with anybody, so a device of another
  * vendor may mean something else by them: a reply counts only if its magic
@@ -81,7 +82,7 @@ struct lag_host {
 	uint8_t node[LAG_MEMBERS];  /* 4 bits: which HCA of the host */
 };
 
-/* LagSwitch, 64 bytes; modifier 0.  Set changes seed and generation. */
+/* LagSwitch, 64 bytes; modifier 0.  Set changes seed, generation and ways. */
 struct lag_switch {
 	uint32_t magic;
 	uint32_t seed;        /* of the flow hash; by default of its GUID */
@@ -94,6 +95,8 @@ struct lag_switch {
 	uint8_t version;
 	uint8_t skips_dead; /* 1: by itself, before the SM acts */
 	uint8_t result;     /* enum lag_result */
+	/* Ports to switches that take part in LagSkip; bits as in a group. */
+	uint8_t ways[32];
 };
 
 #define LAG_GROUPS_BLOCK 2u /* groups in a LagGroups block */
@@ -112,10 +115,21 @@ struct lag_lids {
 	uint16_t group[LAG_LIDS_BLOCK];
 };
 
+/* LagSkip, 64 bytes; modifier 0; Set only, from a switch to its neighbour. */
+#define LAG_SKIP_LIDS 28u
+struct lag_skip {
+	uint32_t magic;
+	uint8_t version;
+	uint8_t dead; /* 1: what goes to these by me is lost; 0: no more */
+	uint8_t n;
+	uint16_t lid[LAG_SKIP_LIDS];
+};
+
 extern const struct field_table lag_host_table;
 extern const struct field_table lag_switch_table;
 extern const struct field_table lag_groups_table;
 extern const struct field_table lag_lids_table;
+extern const struct field_table lag_skip_table;
 
 /* Whether a reply to LagHost or LagSwitch is one of ours. */
 bool lag_is_ours(uint32_t magic, uint8_t version);

@@ -25,7 +25,7 @@ static const struct field lag_switch[] = {
 	DEC(generation, 64, 32, NONE),   HEX(seed, 96, 32, NONE),
 	DEC(groups_cap, 128, 16, NONE),  DEC(groups_used, 144, 16, NONE),
 	DEC(members_cap, 160, 16, NONE), DEC(dropped, 192, 32, NONE),
-	DEC(rerouted, 224, 32, NONE),
+	DEC(rerouted, 224, 32, NONE),    BYTES(ways, 256, NONE),
 };
 const struct field_table lag_switch_table = TABLE("LagSwitch", 64, lag_switch);
 #undef T
@@ -42,4 +42,13 @@ static const struct field lids[] = {
 	DECS(group, 0, 16, 16, NONE),
 };
 const struct field_table lag_lids_table = TABLE("LagLids", 64, lids);
+#undef T
+
+#define T struct lag_skip
+static const struct field skip[] = {
+	HEX(magic, 0, 32, NONE),     DEC(version, 32, 8, NONE),
+	DEC(dead, 40, 8, NONE),      DEC(n, 48, 8, NONE),
+	DECS(lid, 64, 16, 16, NONE),
+};
+const struct field_table lag_skip_table = TABLE("LagSkip", 64, skip);
 #undef T

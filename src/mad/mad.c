@@ -64,6 +64,7 @@ static const struct attr_row smp_attrs[] = {
 	{ MAD_ATTR_LAG_SWITCH, &lag_switch_table },
 	{ MAD_ATTR_LAG_GROUPS, &lag_groups_table },
 	{ MAD_ATTR_LAG_LIDS, &lag_lids_table },
+	{ MAD_ATTR_LAG_SKIP, &lag_skip_table },
 };
 
 static const struct attr_row perf_attrs[] = {

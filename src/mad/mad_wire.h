@@ -116,6 +116,7 @@ enum mad_attr {
 	MAD_ATTR_LAG_SWITCH = 0xffe1,
 	MAD_ATTR_LAG_GROUPS = 0xffe2,
 	MAD_ATTR_LAG_LIDS = 0xffe3,
+	MAD_ATTR_LAG_SKIP = 0xffe4,
 	/* performance management */
 	MAD_ATTR_PORT_COUNTERS = 0x0012,
 	MAD_ATTR_PORT_COUNTERS_EXT = 0x001d,

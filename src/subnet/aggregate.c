@@ -70,11 +70,8 @@ static struct aggregate_host *add_host(struct aggregate *a, uint64_t sys_guid)
 	}
 	memmove(&a->host[at + 1], &a->host[at], (a->n - at) * sizeof(*a->host));
 	a->n++;
-	a->host[at] = (struct aggregate_host){
-		.sys_guid = sys_guid,
-		.slot = a->n - 1,
-		.ask = true,
-	};
+	a->host[at] =
+		(struct aggregate_host){ .sys_guid = sys_guid, .ask = true };
 	return &a->host[at];
 }
 
@@ -261,8 +258,10 @@ void aggregate_switch_reset(struct aggregate *a, unsigned sw)
 {
 	if (sw >= a->n_switches || !a->sw[sw].cap)
 		return;
-	blocks_mark_switch(&a->groups, sw);
-	blocks_mark_switch(&a->lids, sw);
+	blocks_empty_switch(&a->groups, sw);
+	blocks_empty_switch(&a->lids, sw);
+	for (unsigned i = 0; i < a->sw[sw].n; i++)
+		a->sw[sw].group[i] = (struct aggregate_group){ 0 };
 }
 
 /*
@@ -348,7 +347,7 @@ static void set_group(struct aggregate *a, unsigned sw, uint16_t vlid,
 	blocks_put(&a->lids, sw, vlid / 32u, bytes);
 }
 
-static bool has_groups(const struct aggregate *a, unsigned sw)
+bool aggregate_has_groups(const struct aggregate *a, unsigned sw)
 {
 	return sw < a->n_switches && a->sw[sw].cap > 0;
 }
@@ -359,7 +358,7 @@ int aggregate_bind(struct aggregate *a, unsigned sw,
 {
 	unsigned number = AGGREGATE_NO_GROUP;
 
-	if (!has_groups(a, sw))
+	if (!aggregate_has_groups(a, sw))
 		return 0;
 	if (blocks_need(&a->lids, h->vlid / 32u))
 		return -ENOMEM;
@@ -383,6 +382,36 @@ int aggregate_bind(struct aggregate *a, unsigned sw,
 
 void aggregate_unbind(struct aggregate *a, unsigned sw, uint16_t vlid)
 {
-	if (has_groups(a, sw) && blocks_has(&a->lids, vlid / 32u))
+	if (aggregate_has_groups(a, sw) && blocks_has(&a->lids, vlid / 32u))
 		set_group(a, sw, vlid, AGGREGATE_NO_GROUP);
+}
+
+/* -- what a switch has already --------------------------------------------- */
+
+bool aggregate_adopt_lid(struct aggregate *a, unsigned sw, uint16_t lid,
+                         unsigned number)
+{
+	const struct aggregate_switch *w = &a->sw[sw];
+	bool known;
+
+	if (number >= w->cap || blocks_need(&a->lids, lid / 32u) ||
+	    grow_groups(a, sw, (number | 1) + 1))
+		return false;
+	known = w->group[number].uses || w->group[number ^ 1].uses;
+	set_group(a, sw, lid, number);
+	blocks_sent(&a->lids, sw, lid / 32u);
+	return !known;
+}
+
+int aggregate_adopt_groups(struct aggregate *a, unsigned sw, unsigned block,
+                           const uint8_t bytes[BLOCKS_SIZE])
+{
+	if (block >= a->sw[sw].cap / 2u || grow_groups(a, sw, block * 2 + 2) ||
+	    blocks_need(&a->groups, block))
+		return -ENOMEM;
+	for (unsigned i = 0; i < 2; i++)
+		memcpy(a->sw[sw].group[block * 2 + i].mask, bytes + i * 32, 32);
+	blocks_put(&a->groups, sw, block, bytes);
+	blocks_sent(&a->groups, sw, block);
+	return 0;
 }

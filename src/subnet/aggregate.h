@@ -12,7 +12,9 @@
  *   plain table   one member's way for each switch: it stays as long as it
  *                 leads nearer; else that of the member that fewest hosts are
  *                 sent to.
- *   group         all such ways' ports; the switch spreads flows.
+ *   group         all such ways' ports; the switch spreads flows.  Where a
+ *                 member ends, the others' ways stand behind it: the switch
+ *                 takes them while that member is dead, before we know.
  *
  * What mixing members' ways adds to the channel dependencies is tried against
  * those of the routes (cdg_try); where it would close a cycle, the virtual LID
@@ -57,8 +59,8 @@ enum aggregate_state {
 struct aggregate_host {
 	uint64_t sys_guid;
 	uint32_t generation;
-	uint32_t slot;                    /* its place among all, for ever */
-	uint32_t seen;                    /* the pass that met it */
+	uint32_t slot; /* virtual LID's place among all: any manager's */
+	uint32_t seen; /* the pass that met it */
 	uint32_t port[AGGREGATE_MEMBERS]; /* by node GUID, then number */
 	uint16_t lid[AGGREGATE_MEMBERS];  /* theirs, as proposed */
 	uint8_t up[AGGREGATE_MEMBERS];    /* it has a link */
@@ -123,8 +125,17 @@ int aggregate_collect(struct aggregate *a, const struct graph *g,
  * @return 0; -ENOMEM. */
 int aggregate_switch_can(struct aggregate *a, unsigned sw, unsigned cap,
                          unsigned members);
-/* A switch came back: it has no groups. */
+/* A switch came back, or is new to us: it has no groups, until they are read.
+ * Its hosts' entries have to be made again. */
 void aggregate_switch_reset(struct aggregate *a, unsigned sw);
+
+/* A switch has a LID bound to this group.  @return whether the group's block
+ * should be read too. */
+bool aggregate_adopt_lid(struct aggregate *a, unsigned sw, uint16_t lid,
+                         unsigned number);
+/* It has this block of groups.  @return 0; -ENOMEM. */
+int aggregate_adopt_groups(struct aggregate *a, unsigned sw, unsigned block,
+                           const uint8_t bytes[BLOCKS_SIZE]);
 
 /*
  * Give virtual LIDs to hosts that can, and make entries: of hosts with

@@ -28,6 +28,7 @@ struct planner {
 	uint8_t *hops;                    /* [switch]: to the nearest end */
 	uint8_t *egress; /* [switch * AGGREGATE_MEMBERS]: ports, LFT_NONE */
 	uint8_t *n;      /* [switch]: how many of them */
+	uint8_t *n_ways; /* [switch]: and behind them, ways to other members */
 };
 
 static void find_ends(struct planner *p, const struct graph *g)
@@ -97,6 +98,38 @@ static void find_egress(struct planner *p, unsigned sw)
 			out[n++] = port;
 	}
 	p->n[sw] = (uint8_t)n;
+	p->n_ways[sw] = 0;
+}
+
+/*
+ * A switch at which a member ends knows ways to the others, for hosts of its
+ * own while that member is dead: what came from another switch does not turn
+ * there (docs/wire-lag.md).
+ */
+static void find_ways(struct planner *p, unsigned sw)
+{
+	uint8_t *out = &p->egress[sw * AGGREGATE_MEMBERS];
+	unsigned n = p->n[sw], all = n;
+
+	if (!n || p->hops[sw] || !aggregate_has_groups(p->a, sw))
+		return;
+	for (unsigned i = 0; i < p->n_ends; i++) {
+		uint8_t port = lft_get(&p->r->lft, sw, p->end[i].lid);
+		const struct topo_edge *e =
+			port < p->t->stride ? topo_edge_at(p->t, sw, port)
+					    : NULL;
+		uint8_t back;
+
+		if (!e || !aggregate_has_groups(p->a, e->to))
+			continue;
+		/* It has somewhere else to go from there. */
+		back = p->egress[e->to * AGGREGATE_MEMBERS];
+		if (!p->n[e->to] || (p->n[e->to] == 1 && back == e->back))
+			continue;
+		if (all < AGGREGATE_MEMBERS && !memchr(out, port, all))
+			out[all++] = port;
+	}
+	p->n_ways[sw] = (uint8_t)(all - n);
 }
 
 /* The end to which a switch's port leads, of the nearest. */
@@ -140,7 +173,8 @@ static int try_dependencies(struct planner *p, struct cdg *c)
 	int err = 0;
 
 	for (unsigned sw = 0; sw < t->n_switches; sw++) {
-		for (unsigned i = 0; i < p->n[sw] && !err; i++) {
+		for (unsigned i = 0; i < p->n[sw] + p->n_ways[sw] && !err;
+		     i++) {
 			uint8_t port = p->egress[sw * AGGREGATE_MEMBERS + i];
 			const struct topo_edge *e = topo_edge_at(t, sw, port);
 
@@ -150,7 +184,8 @@ static int try_dependencies(struct planner *p, struct cdg *c)
 					p->egress[e->to * AGGREGATE_MEMBERS +
 				                  k];
 
-				if (topo_edge_at(t, e->to, next))
+				if (next != e->back &&
+				    topo_edge_at(t, e->to, next))
 					err = cdg_try(c, e->to, e->back, next);
 			}
 		}
@@ -167,6 +202,13 @@ static void find_all(struct planner *p)
 	find_hops(p);
 	for (unsigned sw = 0; sw < p->t->n_switches; sw++)
 		find_egress(p, sw);
+	for (unsigned sw = 0; sw < p->t->n_switches; sw++)
+		find_ways(p, sw);
+}
+
+static void drop_ways(struct planner *p)
+{
+	memset(p->n_ways, 0, p->t->n_switches);
 }
 
 /* Everything goes the way of one member; which one depends on the host, so
@@ -194,24 +236,37 @@ static bool one_lane(const struct planner *p)
 	return true;
 }
 
+static bool can_spread(struct planner *p, uint8_t lane)
+{
+	struct cdg *c = p->r->check.cdg ? &p->r->check.cdg[lane] : NULL;
+
+	if (!one_lane(p) || !c)
+		return false;
+	if (!try_dependencies(p, c))
+		return true;
+	drop_ways(p);
+	return !try_dependencies(p, c);
+}
+
 static int write_entries(struct planner *p)
 {
 	uint16_t vlid = p->h->vlid;
 	int err = blocks_need(&p->r->lft, vlid / LFT_BLOCK);
 
 	for (unsigned sw = 0; sw < p->t->n_switches && !err; sw++) {
+		unsigned n = p->n[sw] + p->n_ways[sw];
 		uint8_t mask[32] = { 0 };
 
 		/* One that is off keeps its entries. */
 		if (p->n[sw] == 0)
 			continue;
-		for (unsigned i = 0; i < p->n[sw]; i++) {
+		for (unsigned i = 0; i < n; i++) {
 			uint8_t port = p->egress[sw * AGGREGATE_MEMBERS + i];
 
 			mask[port / 8] |= (uint8_t)(1u << port % 8);
 		}
 		lft_set(&p->r->lft, sw, vlid, choose(p, sw));
-		err = aggregate_bind(p->a, sw, p->h, p->n[sw], mask);
+		err = aggregate_bind(p->a, sw, p->h, n, mask);
 	}
 	return err;
 }
@@ -230,8 +285,7 @@ static int route_host(struct planner *p, const struct graph *g)
 	lane = p->r->layer[p->end[0].lid];
 	p->r->layer[p->h->vlid] = lane;
 	p->r->updown[p->h->vlid] = p->r->updown[p->end[0].lid];
-	if (p->n_lids > 1 && (!one_lane(p) || !p->r->check.cdg ||
-	                      try_dependencies(p, &p->r->check.cdg[lane])))
+	if (p->n_lids > 1 && !can_spread(p, lane))
 		pin(p);
 	return write_entries(p);
 }
@@ -261,8 +315,9 @@ int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
 
 	p.egress = malloc((size_t)(t->n_switches + 1) * AGGREGATE_MEMBERS);
 	p.n = calloc(1, t->n_switches + 1u);
+	p.n_ways = calloc(1, t->n_switches + 1u);
 	p.hops = malloc(t->n_switches + 1u);
-	if (!p.egress || !p.n || !p.hops)
+	if (!p.egress || !p.n || !p.n_ways || !p.hops)
 		err = -ENOMEM;
 	for (uint32_t i = 0; i < a->n && !err; i++) {
 		struct aggregate_host *h = &a->host[i];
@@ -276,12 +331,14 @@ int aggregate_plan(struct aggregate *a, struct lidmap *lids, struct route *r,
 		} else {
 			lidmap_assign(lids, LIDMAP_HOST, h->sys_guid, 0, 0);
 		}
+		h->slot = (uint32_t)h->vlid - lids->virtual_first;
 		p.h = h;
 		if (h->vlid && is_touched(h, touched))
 			err = route_host(&p, g);
 	}
 	free(p.egress);
 	free(p.n);
+	free(p.n_ways);
 	free(p.hops);
 	return err;
 }

@@ -4,6 +4,9 @@
 
 #include "subnet/aggregate.h"
 
+/* The switch is there and has groups. */
+bool aggregate_has_groups(const struct aggregate *a, unsigned sw);
+
 /* Bind a host's virtual LID to `n` ports at a switch that has groups; a single
  * port needs none.  @return 0; -ENOMEM. */
 int aggregate_bind(struct aggregate *a, unsigned sw,

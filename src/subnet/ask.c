@@ -34,9 +34,15 @@ static const struct row {
 	                   TO_PORT },
 	[ASK_LAG_SWITCH] = { subnet_got_lag_switch, MAD_ATTR_LAG_SWITCH,
 	                     MAD_GET, TO_NODE },
+	[ASK_GROUP_LIDS] = { subnet_got_group_lids, MAD_ATTR_LAG_LIDS, MAD_GET,
+	                     TO_SWITCH },
+	[ASK_GROUPS] = { subnet_got_groups, MAD_ATTR_LAG_GROUPS, MAD_GET,
+	                 TO_SWITCH },
 	[SET_SWITCH] = { subnet_got_switch, MAD_ATTR_SWITCH_INFO, MAD_SET,
 	                 TO_NODE },
 	[SET_PORT] = { subnet_set_port, MAD_ATTR_PORT_INFO, MAD_SET, TO_PORT },
+	[SET_LAG_SWITCH] = { subnet_set_lag_switch, MAD_ATTR_LAG_SWITCH,
+	                     MAD_SET, TO_NODE },
 	[SET_LFT] = { subnet_set_table, MAD_ATTR_LFT, MAD_SET, TO_SWITCH },
 	[SET_MFT] = { subnet_set_table, MAD_ATTR_MFT, MAD_SET, TO_SWITCH },
 	[SET_GROUPS] = { subnet_set_table, MAD_ATTR_LAG_GROUPS, MAD_SET,
@@ -159,12 +165,14 @@ static void fill(struct subnet *s, struct ask *a)
 	const struct todo *t = &a->todo;
 	const struct row *row = &rows[t->kind];
 	struct mad *m = &a->q.mad;
+	struct lag_switch w;
 	struct smp_port_info p;
 	uint32_t mod = 0;
 
 	if (row->attr == MAD_ATTR_PORT_INFO)
 		mod = port_modifier(s, t->at);
-	else if (t->kind == ASK_LFT)
+	else if (t->kind == ASK_LFT || t->kind == ASK_GROUP_LIDS ||
+	         t->kind == ASK_GROUPS)
 		mod = t->arg;
 	mad_init(m, MAD_CLASS_SUBN_DIRECTED, row->method, row->attr, mod);
 	if (t->kind == SET_SWITCH) {
@@ -174,6 +182,9 @@ static void fill(struct subnet *s, struct ask *a)
 		smp_put(m, &smp_port_info_table, &p);
 	} else if (t->kind == SET_LAG_HOST) {
 		put_lag_host(s, t, m);
+	} else if (t->kind == SET_LAG_SWITCH) {
+		subnet_lag_switch(s, t->at, &w);
+		smp_put(m, &lag_switch_table, &w);
 	} else if (t->kind >= SET_LFT && t->kind <= SET_VLARB) {
 		mod = subnet_table_data(s, t, mad_smp(m)->data);
 		m->header.attr_mod = be32_put(mod);
@@ -215,6 +226,14 @@ static bool known_silent(const struct subnet *s, const struct todo *t)
 	       s->silent[node] == s->pass;
 }
 
+/* What is not answered by an agent that does not know it, or by a manager that
+ * is frozen, says nothing about the node. */
+static bool is_telling(uint8_t kind)
+{
+	return kind != ASK_LAG_HOST && kind != ASK_LAG_SWITCH &&
+	       kind != ASK_MANAGER;
+}
+
 static void answered(struct transact_request *q, int err,
                      const struct mad *reply)
 {
@@ -226,7 +245,7 @@ static void answered(struct transact_request *q, int err,
 	s->free_ask = a;
 	s->in_flight--;
 	if (err != -ECANCELED) {
-		if (err && t.kind != ASK_LAG_HOST && t.kind != ASK_LAG_SWITCH)
+		if (err && is_telling(t.kind))
 			note_silence(s, &t, err);
 		rows[t.kind].got(s, &t, err, reply);
 	}

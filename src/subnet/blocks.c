@@ -121,6 +121,16 @@ void blocks_mark_switch(struct blocks *b, unsigned sw)
 			blocks_mark(b, sw, i);
 }
 
+void blocks_empty_switch(struct blocks *b, unsigned sw)
+{
+	for (unsigned i = 0; b->block && i < b->n_blocks; i++) {
+		if (!b->block[i])
+			continue;
+		memset(blocks_at(b, sw, i), b->fill, BLOCKS_SIZE);
+		blocks_sent(b, sw, i);
+	}
+}
+
 void blocks_forget_switch(struct blocks *b, unsigned sw)
 {
 	for (unsigned i = 0; b->block && i < b->n_blocks; i++)

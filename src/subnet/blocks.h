@@ -64,6 +64,8 @@ void blocks_mark(struct blocks *b, unsigned sw, unsigned number);
 void blocks_sent(struct blocks *b, unsigned sw, unsigned number);
 /* Nothing is known of what the switch has: mark all. */
 void blocks_mark_switch(struct blocks *b, unsigned sw);
+/* It has nothing but what new blocks have, as far as we know. */
+void blocks_empty_switch(struct blocks *b, unsigned sw);
 /* It is off: there is nobody to send to. */
 void blocks_forget_switch(struct blocks *b, unsigned sw);
 

@@ -13,6 +13,7 @@
 
 #define FLAPS_MAX 4u
 #define CALM_MS 30000u
+#define DOUBT_MS 100u /* then we look again */
 
 /* -- links ----------------------------------------------------------------- */
 
@@ -27,11 +28,14 @@ static void isolate(struct subnet *s, uint32_t port)
 	subnet_add_work(s, WORK_CALM, port, CALM_MS);
 }
 
-/* A link that is lost again and again is not used until it has been quiet. */
+/* A link that is lost again and again is not used until it has been quiet;
+ * except our own, without which there is nothing. */
 static void count_flap(struct subnet *s, uint32_t port)
 {
 	struct graph_port *p = &s->graph.port[port];
 
+	if (port == s->graph.self || p->peer == s->graph.self)
+		return;
 	if (p->flaps < UINT8_MAX)
 		p->flaps++;
 	if (p->flaps == 1)
@@ -82,15 +86,26 @@ void subnet_link_lost(struct subnet *s, uint32_t port)
 	far = &g->node[g->port[peer].node];
 	subnet_say(s, SUBNET_EVENT_LINK_DOWN, "%s - %s", subnet_name(s, port),
 	           subnet_name(s, peer));
+	count_flap(s, port);
 	graph_unlink(g, port);
 	s->changed = true;
 	if (g->node[g->port[port].node].sw != GRAPH_NONE)
 		s->focus = g->node[g->port[port].node].sw;
-	s->focus_last = far->kind != GRAPH_SWITCH;
-	count_flap(s, port);
+	s->focus_how = far->kind != GRAPH_SWITCH ? FOCUS_LAST : FOCUS_NEAREST;
 	if (!s->full)
 		subnet_suspect(s, g->port[peer].node, far->way == peer);
 	g->port[peer].state = GRAPH_STATE_DOWN;
+}
+
+static void focus_first(struct subnet *s, uint32_t at, uint32_t host)
+{
+	const struct graph *g = &s->graph;
+
+	if (g->node[g->port[at].node].sw == GRAPH_NONE ||
+	    g->node[g->port[host].node].kind != GRAPH_CA)
+		return;
+	s->focus = g->node[g->port[at].node].sw;
+	s->focus_how = FOCUS_FIRST;
 }
 
 static void link_up(struct subnet *s, uint32_t a, uint32_t b)
@@ -105,6 +120,8 @@ static void link_up(struct subnet *s, uint32_t a, uint32_t b)
 	subnet_link_lost(s, b);
 	graph_link(g, a, b);
 	s->changed = true;
+	focus_first(s, a, b);
+	focus_first(s, b, a);
 	if (s->saw_all)
 		subnet_say(s, SUBNET_EVENT_LINK_UP, "%s - %s",
 		           subnet_name(s, a), subnet_name(s, b));
@@ -473,6 +490,7 @@ void subnet_got_port(struct subnet *s, const struct todo *t, int err,
 		return;
 	smp_get(m, &smp_port_info_table, &i);
 	subnet_fill_port(p, &i);
+	p->looked = s->pass;
 	if (p->number == 0)
 		return;
 	up = p->phys == GRAPH_PHYS_LINK_UP && p->state >= GRAPH_STATE_INIT;
@@ -488,18 +506,27 @@ void subnet_got_port(struct subnet *s, const struct todo *t, int err,
 
 /* -- the end --------------------------------------------------------------- */
 
-/* One end of a link says that it has none, and yet answers through it. */
+/* One end of a link says that it has none, and yet answers through it: twice,
+ * as it may have come back between two questions. */
 static void find_liars(struct subnet *s)
 {
 	struct graph *g = &s->graph;
 
 	for (uint32_t i = 0; i < g->n_ports; i++) {
-		const struct graph_port *p = &g->port[i];
+		struct graph_port *p = &g->port[i];
 
+		if (p->phys == GRAPH_PHYS_LINK_UP)
+			p->doubted = false;
 		if (p->peer == GRAPH_NONE || !p->known || p->isolated ||
 		    p->seen != s->pass || p->phys == GRAPH_PHYS_LINK_UP ||
-		    g->port[p->peer].phys != GRAPH_PHYS_LINK_UP)
+		    g->port[p->peer].phys != GRAPH_PHYS_LINK_UP ||
+		    p->looked != s->pass || g->port[p->peer].looked != s->pass)
 			continue;
+		if (!p->doubted) {
+			p->doubted = true;
+			subnet_add_work(s, WORK_ALL, 0, DOUBT_MS);
+			continue;
+		}
 		subnet_say(s, SUBNET_EVENT_FAULT,
 		           "%s says its link is down, yet answers through it "
 		           "(behind %s); isolated",

@@ -51,6 +51,7 @@ struct graph_port {
 	uint32_t node;
 	uint32_t peer;     /* the port at the other end; GRAPH_NONE */
 	uint32_t seen;     /* the pass that met its link last */
+	uint32_t looked;   /* the pass that read its PortInfo last */
 	uint32_t cap_mask; /* PortInfo.CapabilityMask */
 	uint16_t lid;      /* as the port itself says; 0: none */
 	uint16_t sm_lid;
@@ -67,10 +68,11 @@ struct graph_port {
 	uint8_t errors;  /* LocalPhyErrors << 4 | OverrunErrors */
 	uint8_t guid_cap;
 	bool known;      /* PortInfo has been read */
-	bool isolated;   /* its link is not used: see subnet/health.h */
-	uint8_t flaps;   /* link losses lately; see subnet/health.h */
+	bool isolated;   /* its link is not used */
+	uint8_t flaps;   /* link losses lately */
 	bool reregister; /* a CA port that has to hear of a new SA */
 	bool has_m_key;  /* ours was set */
+	bool doubted;    /* its end of a link contradicted the other's */
 	bool refused;    /* a Set; not tried again before a full pass */
 	uint32_t keys;   /* of what P_Keys were set; 0: none */
 	uint32_t qos;    /* of what SL2VL and VLArb were set; 0: none */

@@ -5,6 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+static void retry(struct subnet *s, uint64_t delay_ms)
+{
+	subnet_add_work(s, WORK_POLICY, 0, delay_ms);
+}
+
 static struct aggregate_host *host_of(struct subnet *s, uint32_t port)
 {
 	const struct graph *g = &s->graph;
@@ -50,6 +55,11 @@ void subnet_got_lag_host(struct subnet *s, const struct todo *t, int err,
 
 	if (!h)
 		return;
+	if (err && h->vlid) { /* it could, so it can: the answer was lost */
+		h->ask = true;
+		retry(s, 1000);
+		return;
+	}
 	if (!err)
 		smp_get(m, &lag_host_table, &said);
 	if (err || mad_status(m) || !lag_is_ours(said.magic, said.version) ||
@@ -101,10 +111,91 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
 	}
 	s->sw[sw].groups_cap = said.groups_cap;
 	s->sw[sw].members_cap = said.members_cap;
+	s->sw[sw].lag_seed = said.seed;
+	s->sw[sw].lag_generation = said.generation;
+	s->sw[sw].adopt_groups = said.groups_used > 0;
+	memcpy(s->sw[sw].ways, said.ways, sizeof(said.ways));
 	aggregate_switch_can(&s->lag, sw, said.groups_cap, said.members_cap);
 	for (uint32_t i = 0; i < s->lag.n; i++)
 		s->lag.host[i].reroute = true;
 	s->plan_again = true;
+}
+
+void subnet_got_group_lids(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m)
+{
+	struct lag_lids said;
+
+	if (err || mad_status(m))
+		return;
+	smp_get(m, &lag_lids_table, &said);
+	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++)
+		if (aggregate_adopt_lid(&s->lag, t->at,
+		                        (uint16_t)(t->arg * LAG_LIDS_BLOCK + i),
+		                        said.group[i]))
+			subnet_todo(s, ASK_GROUPS, t->at,
+			            said.group[i] / LAG_GROUPS_BLOCK);
+}
+
+void subnet_got_groups(struct subnet *s, const struct todo *t, int err,
+                       const struct mad *m)
+{
+	/* Without memory it is written once more than it must be. */
+	if (!err && !mad_status(m))
+		(void)aggregate_adopt_groups(&s->lag, t->at, t->arg,
+		                             ((const struct smp *)m)->data);
+}
+
+void subnet_lag_switch(const struct subnet *s, uint32_t node,
+                       struct lag_switch *out)
+{
+	const struct graph *g = &s->graph;
+	const struct graph_node *n = &g->node[node];
+
+	*out = (struct lag_switch){
+		.magic = LAG_MAGIC,
+		.version = LAG_VERSION,
+		.seed = s->sw[n->sw].lag_seed,
+		.generation = s->sw[n->sw].lag_generation,
+	};
+	for (unsigned i = 1; i <= n->n_ports; i++) {
+		const struct graph_port *p = &g->port[n->first_port + i];
+		uint32_t far = p->peer == GRAPH_NONE
+		                       ? GRAPH_NONE
+		                       : g->node[g->port[p->peer].node].sw;
+
+		if (far != GRAPH_NONE && !p->isolated && s->sw[far].groups_cap)
+			out->ways[i / 8] |= (uint8_t)(1u << i % 8);
+	}
+}
+
+bool subnet_lag_switch_differs(const struct subnet *s, uint32_t node)
+{
+	const struct subnet_switch *w = &s->sw[s->graph.node[node].sw];
+	struct lag_switch want;
+
+	if (!w->groups_cap)
+		return false;
+	subnet_lag_switch(s, node, &want);
+	return memcmp(want.ways, w->ways, sizeof(want.ways)) != 0;
+}
+
+void subnet_set_lag_switch(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m)
+{
+	struct subnet_switch *w = &s->sw[s->graph.node[t->at].sw];
+	struct lag_switch said;
+
+	if (err) {
+		retry(s, 1000);
+		return;
+	}
+	/* One that refuses skips nothing, and is not told again. */
+	subnet_lag_switch(s, t->at, &said);
+	memcpy(w->ways, said.ways, sizeof(said.ways));
+	if (mad_status(m))
+		subnet_say(s, SUBNET_EVENT_FAULT, "%s refuses LagSwitch",
+		           subnet_node_name(s, t->at));
 }
 
 void subnet_lag_leave(struct subnet *s, struct aggregate_host *h)
@@ -115,11 +206,6 @@ void subnet_lag_leave(struct subnet *s, struct aggregate_host *h)
 	h->result = LAG_NOTHING_ASKED;
 	h->generation++;
 	h->tell = true;
-}
-
-static void retry(struct subnet *s, uint64_t delay_ms)
-{
-	subnet_add_work(s, WORK_POLICY, 0, delay_ms);
 }
 
 static void accepted(struct subnet *s, struct aggregate_host *h,

@@ -14,6 +14,7 @@
 #define QUIET_NS (100 * NS_PER_MS) /* between events of one kind */
 #define LOOK_NS (3 * NS_PER_S)     /* between looks for managers */
 #define YIELD_MS 2000u             /* then the handover is tried again */
+#define PEERS_MS 1000u             /* a master shows itself to the others */
 
 static void fill_info(const struct subnet *s, struct smp_sm_info *i)
 {
@@ -44,29 +45,36 @@ static void refuse_stranger(struct subnet *s, uint64_t guid, const char *what)
 
 /* -- asking others --------------------------------------------------------- */
 
+/* `p` NULL: no answer. */
+static void polled(struct subnet *s, const struct election_peer *p)
+{
+	const struct election *e = &s->election;
+	uint64_t master =
+		e->master < e->n_peers ? e->peer[e->master].port_guid : 0;
+
+	if (election_polled(&s->election, p) != ELECTION_DISCOVER)
+		return;
+	subnet_say(s, SUBNET_EVENT_STATE, "the master is silent; taking over");
+	s->silent_manager = master;
+	subnet_forget_tables(s);
+	subnet_add_work(s, WORK_ALL, 0, 0);
+}
+
 static void told(struct transact_request *q, int err, const struct mad *m)
 {
 	struct subnet *s = container_of(q, struct subnet, manager_q);
+	bool ok = !err && !mad_status(m);
+	bool poll = s->manager_busy == MANAGER_POLL;
 	struct smp_sm_info i;
 	struct election_peer p;
 
-	if (s->manager_busy == MANAGER_POLL) {
-		s->manager_busy = MANAGER_IDLE;
-		if (!err && !mad_status(m)) {
-			smp_get(m, &smp_sm_info_table, &i);
-			to_peer(&p, &i);
-		}
-		if (election_polled(&s->election,
-		                    err || mad_status(m) ? NULL : &p) ==
-		    ELECTION_DISCOVER) {
-			subnet_say(s, SUBNET_EVENT_STATE,
-			           "the master is silent; taking over");
-			subnet_forget_tables(s);
-			subnet_add_work(s, WORK_ALL, 0, 0);
-		}
-	} else {
-		s->manager_busy = MANAGER_IDLE;
+	s->manager_busy = MANAGER_IDLE;
+	if (poll && ok) {
+		smp_get(m, &smp_sm_info_table, &i);
+		to_peer(&p, &i);
 	}
+	if (poll && err != -ECANCELED)
+		polled(s, ok ? &p : NULL);
 	if (s->stopping)
 		subnet_step(s);
 }
@@ -125,12 +133,17 @@ void subnet_poll(struct timer *t)
 {
 	struct subnet *s = container_of(t, struct subnet, poll);
 	const struct election *e = &s->election;
+	bool master = e->state == ELECTION_MASTER;
+	unsigned whom = e->master;
 
-	if (e->state != ELECTION_STANDBY || s->stopping)
+	if ((e->state != ELECTION_STANDBY && !master) || s->stopping)
 		return;
-	if (e->master < e->n_peers)
-		send_info(s, &e->peer[e->master], MAD_GET, 0);
-	timer_start(s->reactor, &s->poll, s->opts.poll_ms * NS_PER_MS);
+	if (master && e->n_peers > 0)
+		whom = s->poll_count / 2 % e->n_peers; /* each both ways */
+	if (whom < e->n_peers)
+		send_info(s, &e->peer[whom], MAD_GET, 0);
+	timer_start(s->reactor, &s->poll,
+	            (master ? PEERS_MS : s->opts.poll_ms) * NS_PER_MS);
 }
 
 /* -- decisions ------------------------------------------------------------- */
@@ -144,6 +157,7 @@ static void act(struct subnet *s, enum election_action action)
 	case ELECTION_BECAME_MASTER:
 		subnet_say(s, SUBNET_EVENT_STATE, "master");
 		s->reregister = true;
+		timer_start(s->reactor, &s->poll, PEERS_MS * NS_PER_MS);
 		subnet_add_work(s, WORK_LIGHT, 0, s->opts.light_sweep_ms);
 		break;
 	case ELECTION_RESIGN:
@@ -225,8 +239,9 @@ static bool is_better(const struct subnet *s, uint8_t priority, uint64_t guid)
 
 /*
  * Somebody asks how we are: a manager that stands by for us.  One that we have
- * not met, or that is better, makes us look at once instead of at the next
- * sweep; but not again and again.
+ * not met, that is better, or that says that it is master (two took over at
+ * the same time) makes us look at once instead of at the next sweep; but not
+ * again and again.  Its M_Key is right, or this would not have come here.
  */
 static void notice_poller(struct subnet *s, uint16_t lid,
                           const struct smp_sm_info *i)
@@ -241,6 +256,7 @@ static void notice_poller(struct subnet *s, uint16_t lid,
 		if (p->lid == lid || p->guid == i->guid)
 			known |= !is_better(s, p->priority, p->guid);
 	}
+	known &= !i->guid || i->state != SMP_SM_MASTER;
 	if (known || !subnet_is_master(s) || s->phase != PHASE_IDLE ||
 	    now < s->look_after_ns || (i->guid && !election_allows(e, i->guid)))
 		return;
@@ -281,7 +297,7 @@ static void got_info(struct subnet *s, const struct mad_datagram *d)
 	smp_put(&m, &smp_sm_info_table, &mine);
 	mad_port_reply(&s->agent, d, &m, ok ? 0 : MAD_STATUS_BAD_VALUE);
 	act(s, action);
-	if (m.header.method == MAD_GET)
+	if (d->mad.header.method == MAD_GET)
 		notice_poller(s, d->peer.lid, &i);
 }
 

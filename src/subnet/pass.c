@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One pass over what is due: from phase to phase. */
+#include "base/base.h"
 #include "subnet/subnet_priv.h"
 
 #include "subnet/admin.h"
@@ -186,6 +187,8 @@ bool subnet_pass_next(struct subnet *s, struct todo *out)
 	       (s->phase == PHASE_TABLES && subnet_next_table(s, out));
 }
 
+/* One whose silence is why we are here is not waited for once more; if it lives
+ * again, it shows itself. */
 static void list_managers(struct subnet *s)
 {
 	const struct graph *g = &s->graph;
@@ -194,6 +197,7 @@ static void list_managers(struct subnet *s)
 		const struct graph_port *p = &g->port[i];
 
 		if (p->known && (p->cap_mask & SMP_CAP_IS_SM) && i != g->self &&
+		    (!p->guid || p->guid != s->silent_manager) &&
 		    g->node[p->node].present &&
 		    g->node[p->node].hops != UINT16_MAX &&
 		    (p->peer != GRAPH_NONE || p->number == 0))
@@ -214,6 +218,21 @@ static void find_used(const struct subnet *s, uint8_t used[LFT_BLOCKS])
 			used[lid / LFT_BLOCK] = 1;
 }
 
+/* Blocks of LagLids in which hosts have virtual LIDs. */
+static void list_groups(struct subnet *s, uint32_t sw)
+{
+	uint8_t used[LIDMAP_LIDS / LAG_LIDS_BLOCK] = { 0 };
+
+	if (!s->sw[sw].adopt_groups)
+		return;
+	s->sw[sw].adopt_groups = false;
+	for (uint32_t i = 0; i < s->lag.n; i++)
+		used[s->lag.host[i].had_vlid / LAG_LIDS_BLOCK] = 1;
+	for (unsigned b = 1; b < ARRAY_LEN(used); b++)
+		if (used[b])
+			subnet_todo(s, ASK_GROUP_LIDS, sw, b);
+}
+
 static void list_adoption(struct subnet *s)
 {
 	const struct graph *g = &s->graph;
@@ -223,7 +242,10 @@ static void list_adoption(struct subnet *s)
 	for (uint32_t i = 0; i < g->n_switches; i++) {
 		struct subnet_switch *w = &s->sw[i];
 
-		if (!g->node[g->switch_node[i]].present || !w->adopt_top)
+		if (!g->node[g->switch_node[i]].present)
+			continue;
+		list_groups(s, i);
+		if (!w->adopt_top)
 			continue;
 		for (unsigned b = 0; b <= w->adopt_top / LFT_BLOCK; b++)
 			if (used[b])
@@ -302,6 +324,8 @@ static void end_pass(struct subnet *s)
 		s->reregister = false;
 		s->saw_all = true;
 	}
+	if (s->full)
+		s->silent_manager = 0;
 	s->changed = s->plan_again = false;
 	s->phase = PHASE_IDLE;
 	subnet_step(s);

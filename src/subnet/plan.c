@@ -79,12 +79,17 @@ unsigned subnet_lanes(const struct graph *g)
 	return least;
 }
 
-static bool any_adopted(const struct subnet *s)
+/* Whether tables that were read are worth more than those we have: we are new
+ * here, or were alone on an island and see the rest again. */
+static bool is_newcomer(const struct subnet *s)
 {
-	for (uint32_t i = 0; i < s->graph.n_switches; i++)
-		if (s->sw[i].adopt_top)
-			return true;
-	return false;
+	uint32_t adopted = 0, present = 0;
+
+	for (uint32_t i = 0; i < s->graph.n_switches; i++) {
+		present += s->graph.node[s->graph.switch_node[i]].present;
+		adopted += s->sw[i].adopt_top > 0;
+	}
+	return adopted > (s->planned ? present / 2 : 0);
 }
 
 static int plan_routes(struct subnet *s, struct topo *now, struct err *e)
@@ -93,7 +98,7 @@ static int plan_routes(struct subnet *s, struct topo *now, struct err *e)
 	unsigned lanes = subnet_lanes(&s->graph);
 	int err;
 
-	if (!s->planned && any_adopted(s))
+	if (is_newcomer(s))
 		err = route_adopt(&s->route, now, s->opts.engine, lanes, e);
 	else if (!s->planned || lanes < s->route.lanes)
 		err = route_build(&s->route, now, s->opts.engine, lanes, e);

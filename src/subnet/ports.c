@@ -36,6 +36,14 @@ static bool differs(const struct subnet *s, uint32_t at,
 	       (want->operational_vls && p->op_vls != want->operational_vls);
 }
 
+/* It has a link, and neither end of that was isolated: one end that is active
+ * would send to one that is not. */
+static bool is_used(const struct graph *g, const struct graph_port *p)
+{
+	return p->peer != GRAPH_NONE && !p->isolated &&
+	       !g->port[p->peer].isolated;
+}
+
 bool subnet_port_wants(const struct subnet *s, uint32_t port, bool active,
                        struct smp_port_info *out)
 {
@@ -62,7 +70,7 @@ bool subnet_port_wants(const struct subnet *s, uint32_t port, bool active,
 	};
 
 	if (!n->present || !p->known || p->refused || n->hops == UINT16_MAX ||
-	    (p->number > 0 && (p->peer == GRAPH_NONE || p->isolated)) ||
+	    (p->number > 0 && !is_used(g, p)) ||
 	    (p->number == 0 && n->kind != GRAPH_SWITCH))
 		return false;
 	if (has_lids(n, p)) {

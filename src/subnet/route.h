@@ -121,8 +121,8 @@ int route_adopt(struct route *r, const struct topo *t, enum route_engine asked,
 
 /*
  * Tables for `now` that differ as little as can be from those for `was`.
- * Falls back to route_build() when it must (another engine, a cycle).  `now`
- * is borrowed until the next call.
+ * Falls back to route_adopt() when switches are new, and to route_build() when
+ * it must (another engine, a cycle).  `now` is borrowed until the next call.
  */
 int route_repair(struct route *r, const struct topo *was,
                  const struct topo *now, struct err *e);

@@ -295,7 +295,7 @@ int route_repair(struct route *r, const struct topo *was,
 
 	if (was->n_switches != now->n_switches || was->stride != now->stride ||
 	    !r->dist)
-		return route_build(r, now, r->asked, r->lanes, e);
+		return route_adopt(r, now, r->asked, r->lanes, e);
 	r->stats = (struct route_stats){ 0 };
 	memset(r->touched, 0, LIDS);
 	for (uint32_t i = 0; i < now->n_dests && !err; i++)

@@ -31,8 +31,11 @@ enum ask_kind {
 	ASK_LFT,        /* switch, block */
 	ASK_LAG_HOST,   /* port */
 	ASK_LAG_SWITCH, /* node */
+	ASK_GROUP_LIDS, /* switch, block; ASK_GROUPS too */
+	ASK_GROUPS,
 	SET_SWITCH,     /* node: tops of tables */
 	SET_PORT,       /* port */
+	SET_LAG_SWITCH, /* node: its ways to others that skip */
 	SET_LFT,        /* switch, block; the same for the next three */
 	SET_MFT,
 	SET_GROUPS,
@@ -82,8 +85,11 @@ struct subnet_switch {
 	uint16_t adopt_top;  /* blocks to read, when it is new to us */
 	uint16_t groups_cap; /* 0: no groups */
 	uint16_t members_cap;
+	uint32_t lag_seed, lag_generation;
+	uint8_t ways[32]; /* LagSwitch.ways that it has */
 	bool asked_lag;
-	bool fresh;   /* nothing is known of its tables */
+	bool adopt_groups; /* it has some, from another manager */
+	bool fresh;        /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
 };
 
@@ -134,8 +140,11 @@ struct subnet {
 
 	uint32_t *silent; /* [node]: the pass in which it did not answer */
 	uint32_t room_silent;
-	uint32_t focus;  /* a switch near what changed; GRAPH_NONE */
-	bool focus_last; /* a host was cut off from it */
+	uint32_t focus; /* a switch near what changed; GRAPH_NONE */
+	/* A host was joined to it, or cut off from it: it comes first, so that
+	 * it knows what the others will send, or last, so that it sends
+	 * nothing back to them. */
+	enum { FOCUS_NEAREST, FOCUS_FIRST, FOCUS_LAST } focus_how;
 
 	struct ask *ask; /* [window] */
 	struct ask *free_ask;
@@ -143,6 +152,7 @@ struct subnet {
 	struct transact_request manager_q; /* handover, acknowledge, poll */
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
+	uint64_t silent_manager; /* port GUID of the master that we replace */
 	uint64_t quiet_until_ns;
 	uint64_t look_after_ns;
 	uint64_t mcast_unique;
@@ -194,6 +204,10 @@ void subnet_set_table(struct subnet *s, const struct todo *t, int err,
                       const struct mad *m);
 void subnet_got_lft(struct subnet *s, const struct todo *t, int err,
                     const struct mad *m);
+void subnet_got_group_lids(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m);
+void subnet_got_groups(struct subnet *s, const struct todo *t, int err,
+                       const struct mad *m);
 /* Fill the list with what the tables' phase sends. */
 void subnet_list_tables(struct subnet *s);
 /* For nets too large for a list: the next block in order. */
@@ -254,6 +268,12 @@ void subnet_got_lag_switch(struct subnet *s, const struct todo *t, int err,
                            const struct mad *m);
 void subnet_set_lag_host(struct subnet *s, const struct todo *t, int err,
                          const struct mad *m);
+void subnet_set_lag_switch(struct subnet *s, const struct todo *t, int err,
+                           const struct mad *m);
+/* What a switch should be told. */
+void subnet_lag_switch(const struct subnet *s, uint32_t node,
+                       struct lag_switch *out);
+bool subnet_lag_switch_differs(const struct subnet *s, uint32_t node);
 /* The operator does not want this host aggregated: to be told so. */
 void subnet_lag_leave(struct subnet *s, struct aggregate_host *h);
 

@@ -235,7 +235,15 @@ static bool can_send(const struct subnet *s, unsigned sw)
 	return n->present && n->hops != UINT16_MAX && !s->sw[sw].refuses;
 }
 
-static void list_store(struct subnet *s, enum ask_kind kind)
+/* Which switches a list is for. */
+enum which { ALL, FOCUS_ONLY, ALL_BUT_FOCUS };
+
+static bool is_meant(const struct subnet *s, enum which which, unsigned sw)
+{
+	return which == ALL || (which == FOCUS_ONLY) == (sw == s->focus);
+}
+
+static void list_store(struct subnet *s, enum ask_kind kind, enum which which)
 {
 	const struct blocks *b = store_of(s, kind);
 
@@ -248,19 +256,17 @@ static void list_store(struct subnet *s, enum ask_kind kind)
 				unsigned at =
 					sw + (unsigned)__builtin_ctzll(bits);
 
-				if (at < s->graph.n_switches && can_send(s, at))
+				if (at < s->graph.n_switches &&
+				    is_meant(s, which, at) && can_send(s, at))
 					subnet_todo(s, kind, at, i);
 			}
 		}
 	}
 }
 
-/* The nearer to the change, the earlier; but a switch whose own host was cut
- * off comes last: until the others know, it must not send packets back. */
+/* The nearer to the change, the earlier. */
 static unsigned distance(const struct subnet *s, uint32_t sw)
 {
-	if (s->focus_last && sw == s->focus)
-		return ROUTE_FAR;
 	return route_hops(
 		s->route.dist[(size_t)s->focus * s->route.n_switches + sw]);
 }
@@ -275,22 +281,23 @@ static int by_distance(const void *a, const void *b, void *subnet)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static void sort_list(struct subnet *s, uint32_t start)
+/* Nothing is sent to a switch before it has the groups that are bound. */
+static void list_some(struct subnet *s, enum which which)
 {
-	uint32_t last = s->todo.n;
+	uint32_t start;
 
-	qsort_r(s->todo.item + start, s->todo.n - start, sizeof(*s->todo.item),
-	        by_distance, s);
-	if (!s->focus_last)
-		return;
-	while (last > start && s->todo.item[last - 1].at == s->focus)
-		last--;
-	if (last == s->todo.n)
-		return;
+	list_store(s, SET_GROUPS, which);
 	subnet_todo(s, ASK_WAIT, 0, 0);
-	for (uint32_t i = s->todo.n - 1; i > last; i--)
-		s->todo.item[i] = s->todo.item[i - 1];
-	s->todo.item[last] = (struct todo){ .kind = ASK_WAIT };
+	if (s->route.lft.n_dirty <= SORT_MAX) {
+		start = s->todo.n;
+		list_store(s, SET_LFT, which);
+		if (s->focus < s->route.n_switches && s->todo.n > start)
+			qsort_r(s->todo.item + start, s->todo.n - start,
+			        sizeof(*s->todo.item), by_distance, s);
+		s->cursor = UINT64_MAX;
+	}
+	list_store(s, SET_GROUP_LIDS, which);
+	list_store(s, SET_MFT, which);
 }
 
 static void list_tops(struct subnet *s)
@@ -312,27 +319,37 @@ static void list_tops(struct subnet *s)
 	}
 }
 
+static void list_lag_switches(struct subnet *s)
+{
+	const struct graph *g = &s->graph;
+
+	for (uint32_t i = 0; i < g->n_switches; i++)
+		if (can_send(s, i) &&
+		    subnet_lag_switch_differs(s, g->switch_node[i]))
+			subnet_todo(s, SET_LAG_SWITCH, g->switch_node[i], 0);
+	subnet_todo(s, ASK_WAIT, 0, 0);
+}
+
 void subnet_list_tables(struct subnet *s)
 {
-	uint32_t start;
+	enum which first = ALL;
 
 	s->cursor = 0;
 	if (!s->planned)
 		return;
 	list_tops(s);
+	list_lag_switches(s);
 	for (uint32_t i = 0; i < s->graph.n_ports; i++)
 		list_port(s, i);
-	list_store(s, SET_GROUPS);
-	subnet_todo(s, ASK_WAIT, 0, 0);
-	if (s->route.lft.n_dirty <= SORT_MAX) {
-		start = s->todo.n;
-		list_store(s, SET_LFT);
-		if (s->focus < s->route.n_switches && s->todo.n > start)
-			sort_list(s, start);
-		s->cursor = UINT64_MAX;
+	if (s->focus < s->route.n_switches && s->focus_how != FOCUS_NEAREST &&
+	    s->route.lft.n_dirty <= SORT_MAX)
+		first = s->focus_how == FOCUS_FIRST ? FOCUS_ONLY
+		                                    : ALL_BUT_FOCUS;
+	list_some(s, first);
+	if (first != ALL) {
+		subnet_todo(s, ASK_WAIT, 0, 0);
+		list_some(s, first == FOCUS_ONLY ? ALL_BUT_FOCUS : FOCUS_ONLY);
 	}
-	list_store(s, SET_GROUP_LIDS);
-	list_store(s, SET_MFT);
 	s->focus = GRAPH_NONE;
 }
 

@@ -97,6 +97,7 @@ static void reset_switch(struct ibnet_node *n)
 	free(sw->mft);
 	free(sw->groups);
 	free(sw->lids);
+	free(sw->skips);
 	*sw = (struct switch_part){
 		.info = { .linear_cap = IBNET_LFT_CAP,
 		          .multicast_cap = IBNET_MFT_CAP,
@@ -264,6 +265,7 @@ void ibnet_destroy(struct ibnet *net)
 			free(sw->mft);
 			free(sw->groups);
 			free(sw->lids);
+			free(sw->skips);
 		}
 		free(sw);
 		free(net->nodes[i].host);

@@ -59,6 +59,7 @@
 #define IBNET_SWITCH_PKEYS 32u /* of a switch's other ports */
 #define IBNET_GUIDS 32u        /* of a host's port */
 #define IBNET_LAG_GROUPS 1024u /* of a switch; memory grows with their use */
+#define IBNET_LAG_SKIPS 4096u  /* virtual LIDs that a switch keeps marks for */
 #define IBNET_MILLION 1000000u
 
 struct reactor;

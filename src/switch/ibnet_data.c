@@ -105,17 +105,17 @@ void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g)
 		g->draining[i] |= g->mask[i];
 }
 
-bool ibnet_settled(struct ibnet_node *sw, uint16_t lid)
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid, unsigned in_port)
 {
 	const struct ibnet_data *d = sw->net->data;
 	struct switch_group *g = ibnet_group_of(sw->sw, lid);
 
-	if (!g || !g->changed)
+	if (!g || !g->changed || mask_has(g->mask, in_port))
 		return true;
 	if (d->tick < g->changed + IBNET_DATA_SETTLE)
 		return false;
 	for (unsigned p = 1; p <= sw->n_ports; p++)
-		if (g->draining[p / 8] >> p % 8 & 1 &&
+		if (mask_has(g->draining, p) &&
 		    data_holds(&sw->ports[p], g->changed))
 			return false;
 	g->changed = 0;
@@ -177,7 +177,8 @@ static unsigned choose(struct ibnet_data *d, struct ibnet_port *p,
 	uint32_t dropped = sw->sw->dropped;
 	int out;
 
-	if (packet->choice && port_is_active(&sw->ports[packet->choice]))
+	if (packet->choice && port_is_active(&sw->ports[packet->choice]) &&
+	    !ibnet_skips(sw->sw, b->dlid, packet->choice))
 		return packet->choice;
 	out = ibnet_forward(sw, &key);
 	if (out > 0 && port_is_active(&sw->ports[out])) {
@@ -216,7 +217,7 @@ static void unicast_hop(struct ibnet_data *d, struct ibnet_port *p,
 	struct data_packet *packet;
 	unsigned out;
 
-	if (!ibnet_settled(sw, b->dlid)) {
+	if (!ibnet_settled(sw, b->dlid, p->peer->number)) {
 		p->queue.head->choice = 0;
 		wait(d, p);
 		return;

@@ -21,8 +21,8 @@
  *   D1  a packet makes one hop a tick at most;
  *   D2  a queue never holds more than IBNET_DATA_QUEUE packets, and the
  *       fabric never more than IBNET_DATA_PACKETS;
- *   D3  a lost link loses what waits in the queues at its two ends, and
- *       nothing else;
+ *   D3  a lost link loses what waits in the queues at its two ends, and what
+ *       is on its way to a host's last port at a switch (docs/wire-lag.md);
  *   D4  a flow's packets arrive in the order in which they were sent, also
  *       when a member comes or goes: a flow that a host moves, and a group
  *       that a switch has changed, pause until what went the old way has left

@@ -14,25 +14,54 @@ struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid)
 	return g < sw->n_groups ? &sw->groups[g] : &none;
 }
 
+/* What a packet may choose from: ports that lead to the host itself if one of
+ * them lives, else ways to other switches.  What came from a switch to a host's
+ * port does not turn back: that can close a credit loop. */
+static bool choices(const struct ibnet_node *n, const struct switch_group *g,
+                    const struct forward_key *key, uint8_t out[32])
+{
+	const struct switch_part *sw = n->sw;
+	bool ends = false, live = false;
+
+	for (unsigned p = 1; p <= n->n_ports; p++) {
+		if (!mask_has(g->mask, p) || mask_has(sw->ways, p))
+			continue;
+		ends = true;
+		live |= p != key->in_port && port_is_active(&n->ports[p]);
+	}
+	if (ends && !live && mask_has(sw->ways, key->in_port))
+		return false;
+	for (unsigned i = 0; i < 32; i++) {
+		uint8_t ways = ends && live ? sw->ways[i] : 0;
+
+		out[i] = g->mask[i] & (uint8_t)~ways;
+		if (ends && !live)
+			out[i] &= sw->ways[i];
+	}
+	return true;
+}
+
 static int pick_member(struct ibnet_node *n, const struct switch_group *g,
                        const struct forward_key *key)
 {
-	uint8_t members[256];
+	uint8_t members[256], mask[32];
 	uint64_t live[256 / 64] = { 0 };
 	unsigned n_members = 0;
 	bool skipped = false;
-	int at;
+	bool any = choices(n, g, key, mask);
+	int at = -1;
 
-	for (unsigned p = 1; p <= n->n_ports; p++) {
-		if (!(g->mask[p / 8] >> p % 8 & 1))
+	for (unsigned p = 1; any && p <= n->n_ports; p++) {
+		if (!mask_has(mask, p))
 			continue;
-		if (p != key->in_port && port_is_active(&n->ports[p]))
+		if (p != key->in_port && port_is_active(&n->ports[p]) &&
+		    !ibnet_skips(n->sw, key->flow.dlid, p))
 			live[n_members / 64] |= UINT64_C(1) << n_members % 64;
 		members[n_members++] = (uint8_t)p;
 	}
-	at = n_members ? lag_pick(lag_hash(n->sw->seed, &key->flow), n_members,
-	                          live, &skipped)
-	               : -1;
+	if (n_members)
+		at = lag_pick(lag_hash(n->sw->seed, &key->flow), n_members,
+		              live, &skipped);
 	if (at < 0) {
 		n->sw->dropped++;
 		return -1;

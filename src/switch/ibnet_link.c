@@ -18,13 +18,18 @@ static uint8_t best(uint8_t a, uint8_t b)
 	return both;
 }
 
+/* Flows leave a port, or come back to it.  What went to a host by a port that
+ * is dead now has arrived or is lost, so nothing can be overtaken there. */
 static void settle_groups_of(struct ibnet_port *p)
 {
 	struct switch_part *sw = p->node->sw;
+	bool overtakes = port_is_active(p) || p->peer->node->sw;
 
-	for (unsigned i = 0; sw && i < sw->n_groups; i++)
-		if (sw->groups[i].mask[p->number / 8] >> p->number % 8 & 1)
+	for (unsigned i = 0; sw && overtakes && i < sw->n_groups; i++)
+		if (mask_has(sw->groups[i].mask, p->number))
 			ibnet_settle_group(p->node, &sw->groups[i]);
+	if (sw)
+		ibnet_skip_port(p);
 }
 
 /* One end; the other is brought to the same by the same caller (N3). */

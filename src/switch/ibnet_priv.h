@@ -6,6 +6,7 @@
  *     ibnet_link.c    links: cables, power, states
  *     ibnet_route.c   the way of a management datagram
  *     ibnet_forward.c a switch's choice of a port: LFT, groups
+ *     ibnet_skip.c    what neighbours cannot deliver: LagSkip
  *     ibnet_end.c     endpoints
  *     sma*.c, pma.c   agents; trap.c: what an SMA says by itself
  *     ibnet_data.c    packets in flight; ibnet_flow.c: the hosts' end
@@ -61,6 +62,14 @@ struct switch_group {
 	uint8_t mask[32];
 	uint8_t draining[32]; /* ports with packets chosen before the change */
 	uint64_t changed;     /* tick of the last change; 0: settled */
+	uint32_t uses;        /* LIDs that are bound to it */
+};
+
+/* A virtual LID that cannot be delivered by some neighbours, or by us. */
+struct switch_skip {
+	uint16_t lid;
+	bool told;        /* our neighbours have been told that we cannot */
+	uint8_t mask[32]; /* ports of neighbours that have told us */
 };
 
 struct switch_part {
@@ -75,6 +84,10 @@ struct switch_part {
 	unsigned n_groups;
 	uint16_t *lids; /* group of a LID; lids_room entries */
 	unsigned lids_room;
+	unsigned lids_first; /* none below it was ever bound */
+	uint8_t ways[32];    /* ports to switches that take part in LagSkip */
+	struct switch_skip *skips; /* n_skips, by LID */
+	unsigned n_skips, skips_room;
 	uint32_t seed;
 	uint32_t generation;
 	uint32_t dropped;
@@ -205,10 +218,32 @@ bool ibnet_forward_multicast(const struct ibnet_node *sw, uint16_t mlid,
 /* A group's members came, went or changed state: until what was chosen before
  * has gone, no packet is forwarded to it (D4 of switch/ibnet_data.h). */
 void ibnet_settle_group(struct ibnet_node *sw, struct switch_group *g);
-/* Whether packets for this LID may be forwarded again. */
-bool ibnet_settled(struct ibnet_node *sw, uint16_t lid);
+/* Whether packets for this LID that came in by this port may be forwarded.
+ * What came from a member is on its way to another one, as it was before. */
+bool ibnet_settled(struct ibnet_node *sw, uint16_t lid, unsigned in_port);
 /* The group of a LID; NULL: it has none. */
 struct switch_group *ibnet_group_of(struct switch_part *sw, uint16_t lid);
+
+/* -- ibnet_skip.c --------------------------------------------------------- */
+
+static inline bool mask_has(const uint8_t mask[32], unsigned port)
+{
+	return mask[port / 8] >> port % 8 & 1;
+}
+
+/* Whether the neighbour at that port has said that it cannot deliver. */
+bool ibnet_skips(const struct switch_part *sw, uint16_t lid, unsigned port);
+
+/* The neighbour at `port` says so (or that it can again). */
+void ibnet_skip_mark(struct ibnet_port *from, uint16_t lid, bool dead);
+
+/* Tell the neighbours what may have changed: of the LIDs bound to a group, of
+ * some, or of those that go by a port. */
+void ibnet_skip_group(struct ibnet_node *sw, const struct switch_group *g);
+void ibnet_skip_lids(struct ibnet_node *sw, unsigned first, unsigned count);
+void ibnet_skip_port(struct ibnet_port *p);
+/* sw->ways has changed: all of them are told again. */
+void ibnet_skip_ways(struct ibnet_node *sw);
 
 /* -- ibnet_end.c ---------------------------------------------------------- */
 

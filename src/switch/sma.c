@@ -52,8 +52,8 @@ enum { ON_SWITCH = 1, ON_HOST = 2, LAG_ONLY = 4 };
 static const struct row {
 	uint16_t attr;
 	unsigned on;
-	sma_fn get;
-	sma_fn set; /* NULL: not this method */
+	sma_fn get; /* NULL: not this method */
+	sma_fn set;
 } rows[] = {
 	{ MAD_ATTR_NODE_DESCRIPTION, ON_SWITCH | ON_HOST, get_description,
 	  NULL },
@@ -78,6 +78,7 @@ static const struct row {
 	  sma_set_lag_groups },
 	{ MAD_ATTR_LAG_LIDS, ON_SWITCH | LAG_ONLY, sma_get_lag_lids,
 	  sma_set_lag_lids },
+	{ MAD_ATTR_LAG_SKIP, ON_SWITCH | LAG_ONLY, NULL, sma_set_lag_skip },
 };
 
 static const struct row *find_row(const struct ibnet_node *n, uint16_t attr)
@@ -143,7 +144,7 @@ static uint16_t call(const struct row *row, struct sma_call *c)
 
 	if (method != MAD_GET && method != MAD_SET)
 		return MAD_STATUS_BAD_METHOD;
-	if (!row || (method == MAD_SET && !row->set))
+	if (!row || !(method == MAD_SET ? row->set : row->get))
 		return MAD_STATUS_BAD_ATTRIBUTE;
 	if (method == MAD_SET)
 		return row->set(c);

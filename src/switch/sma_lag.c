@@ -151,6 +151,14 @@ uint16_t sma_set_lag_host(struct sma_call *c)
 
 /* -- LagSwitch ------------------------------------------------------------ */
 
+static bool mask_ok(const struct ibnet_node *n, const uint8_t mask[32])
+{
+	for (unsigned p = 0; p < 256; p++)
+		if (mask_has(mask, p) && (!p || p > n->n_ports))
+			return false;
+	return true;
+}
+
 static void put_switch(struct sma_call *c, uint8_t result)
 {
 	const struct switch_part *sw = c->node->sw;
@@ -168,6 +176,7 @@ static void put_switch(struct sma_call *c, uint8_t result)
 		.result = result,
 	};
 
+	memcpy(out.ways, sw->ways, sizeof(out.ways));
 	for (unsigned i = 0; i < sw->n_groups; i++)
 		if (memcmp(sw->groups[i].mask, none, sizeof(none)) != 0)
 			out.groups_used++;
@@ -194,8 +203,14 @@ uint16_t sma_set_lag_switch(struct sma_call *c)
 		put_switch(c, LAG_REFUSED_FORMAT);
 		return MAD_STATUS_BAD_VALUE;
 	}
+	if (!mask_ok(c->node, w.ways))
+		return MAD_STATUS_BAD_VALUE;
 	sw->seed = w.seed;
 	sw->generation = w.generation;
+	if (memcmp(sw->ways, w.ways, sizeof(sw->ways)) != 0) {
+		memcpy(sw->ways, w.ways, sizeof(sw->ways));
+		ibnet_skip_ways(c->node);
+	}
 	put_switch(c, LAG_ACCEPTED);
 	return 0;
 }
@@ -218,14 +233,6 @@ uint16_t sma_get_lag_groups(struct sma_call *c)
 	}
 	smp_put(c->mad, &lag_groups_table, &out);
 	return 0;
-}
-
-static bool mask_ok(const struct ibnet_node *n, const uint8_t mask[32])
-{
-	for (unsigned p = 0; p < 256; p++)
-		if (mask[p / 8] >> p % 8 & 1 && (!p || p > n->n_ports))
-			return false;
-	return true;
 }
 
 static int grow_groups(struct switch_part *sw, unsigned n)
@@ -252,6 +259,7 @@ static void set_group(struct ibnet_node *n, struct switch_group *g,
 	ibnet_settle_group(n, g);
 	memcpy(g->mask, mask, sizeof(g->mask));
 	ibnet_settle_group(n, g);
+	ibnet_skip_group(n, g);
 }
 
 uint16_t sma_set_lag_groups(struct sma_call *c)
@@ -298,6 +306,8 @@ static int grow_lids(struct switch_part *sw, unsigned n)
 
 	if (n <= sw->lids_room)
 		return 0;
+	if (!sw->lids_room)
+		sw->lids_first = n;
 	more = realloc(sw->lids, n * sizeof(*more));
 	if (!more)
 		return -1;
@@ -306,6 +316,12 @@ static int grow_lids(struct switch_part *sw, unsigned n)
 	sw->lids = more;
 	sw->lids_room = n;
 	return 0;
+}
+
+static void count_use(struct switch_part *sw, unsigned group, int change)
+{
+	if (group < sw->n_groups)
+		sw->groups[group].uses += (uint32_t)change;
 }
 
 uint16_t sma_set_lag_lids(struct sma_call *c)
@@ -321,14 +337,41 @@ uint16_t sma_set_lag_lids(struct sma_call *c)
 		if (w.group[i] != LAG_NO_GROUP &&
 		    w.group[i] >= IBNET_LAG_GROUPS)
 			return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++)
+		if (w.group[i] != LAG_NO_GROUP &&
+		    grow_groups(sw, w.group[i] + 1u))
+			return MAD_STATUS_BUSY;
 	if (grow_lids(sw, first + LAG_LIDS_BLOCK))
 		return MAD_STATUS_BUSY;
+	if (first < sw->lids_first)
+		sw->lids_first = first;
 	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++) {
 		if (sw->lids[first + i] == w.group[i])
 			continue;
+		count_use(sw, sw->lids[first + i], -1);
 		sw->lids[first + i] = w.group[i];
+		count_use(sw, w.group[i], 1);
 		if (w.group[i] < sw->n_groups)
 			ibnet_settle_group(c->node, &sw->groups[w.group[i]]);
 	}
+	ibnet_skip_lids(c->node, first, LAG_LIDS_BLOCK);
+	return 0;
+}
+
+/* -- LagSkip -------------------------------------------------------------- */
+
+uint16_t sma_set_lag_skip(struct sma_call *c)
+{
+	struct lag_skip w;
+
+	smp_get(c->mad, &lag_skip_table, &w);
+	if (c->mod || !lag_is_ours(w.magic, w.version) || w.dead > 1 ||
+	    w.n > LAG_SKIP_LIDS || !mask_has(c->node->sw->ways, c->at->number))
+		return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < w.n; i++)
+		if (!w.lid[i] || w.lid[i] > MAD_LID_UNICAST_MAX)
+			return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < w.n; i++)
+		ibnet_skip_mark(c->at, w.lid[i], w.dead);
 	return 0;
 }

@@ -44,5 +44,6 @@ uint16_t sma_get_lag_groups(struct sma_call *c);
 uint16_t sma_set_lag_groups(struct sma_call *c);
 uint16_t sma_get_lag_lids(struct sma_call *c);
 uint16_t sma_set_lag_lids(struct sma_call *c);
+uint16_t sma_set_lag_skip(struct sma_call *c);
 
 #endif /* SWITCH_SMA_PRIV_H */

@@ -82,6 +82,7 @@ uint16_t sma_set_lft(struct sma_call *c)
 		return MAD_STATUS_BUSY;
 	smp_get(c->mad, &smp_lft_table, &t);
 	memcpy(sw->lft + first, t.port, sizeof(t.port));
+	ibnet_skip_lids(c->node, first, SMP_LFT_BLOCK);
 	return 0;
 }
 

@@ -145,6 +145,17 @@ static void add_lease(struct grant_table *t, struct grant *g)
 		watch_leases(t);
 }
 
+void grant_set_end(struct grant_table *t, struct grant *g, uint64_t expires_ns)
+{
+	bool sooner = expires_ns < g->limits.expires_ns;
+
+	if (g->state != GRANT_LIVE || !g->limits.expires_ns)
+		return;
+	g->limits.expires_ns = expires_ns;
+	if (sooner) /* else the timer looks once too often */
+		watch_leases(t);
+}
+
 /* -- life ------------------------------------------------------------------ */
 
 int grant_create(struct grant_table *t, const struct grant_spec *spec,

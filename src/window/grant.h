@@ -146,6 +146,9 @@ void grant_owner_init(struct grant_owner *o, const char *window, int pid);
 /* All that it made end. */
 void grant_end_owner(struct grant_table *t, struct grant_owner *o);
 
+/* Another end for a lease that has one; at its time or after it, at once. */
+void grant_set_end(struct grant_table *t, struct grant *g, uint64_t expires_ns);
+
 /* GRANT_REVOKED or GRANT_EXPIRED; nothing to do for a dead one. */
 void grant_end(struct grant_table *t, struct grant *g, enum grant_state how);
 /* All over a region, whoever has them. */

@@ -58,6 +58,11 @@ struct session *host_session(struct window_host *host, const char *node)
 	return peer ? node_peer_session(peer) : NULL;
 }
 
+static struct session *session_to(void *ctx, const char *node)
+{
+	return host_session(ctx, node);
+}
+
 /* -- the service: other nodes ask for memory ------------------------------- */
 
 static enum fabric_status host_access(void *ctx, struct fabric_peer *from,
@@ -144,6 +149,7 @@ static void key_died(void *ctx, struct grant *g)
 
 	if (host->fabric)
 		node_revoked(host->fabric, &g->key);
+	lend_died(&host->lend, g);
 }
 
 /* -- the service: other nodes ask for windows ------------------------------ */
@@ -206,31 +212,123 @@ static enum lookup_status by_key(struct window_host *host, struct guard *guard,
 	return LOOKUP_BAD_KEY;
 }
 
+/* Another node asks for memory. */
+static enum lookup_status by_offer(struct window_host *host,
+                                   struct guard *guard,
+                                   const struct lookup_message *ask,
+                                   struct grant **out)
+{
+	struct loan *loan;
+	int err;
+
+	if (!guard_may_try(guard, reactor_now_ns(host->reactor)))
+		return LOOKUP_BUSY;
+	err = lend_give(&host->lend, guard->who.node, ask->length, &loan);
+	if (err) {
+		guard_was_wrong(guard);
+		return err == -ENOENT || err == -EACCES || err == -ENOSPC
+		               ? lookup_status_from_errno(err)
+		               : LOOKUP_BUSY;
+	}
+	*out = loan->grant;
+	return LOOKUP_OK;
+}
+
+static enum lookup_status find(struct window_host *host, struct guard *guard,
+                               const struct lookup_message *ask,
+                               struct grant **out)
+{
+	switch (ask->what) {
+	case LOOKUP_NAME:
+		return by_name(host, guard, ask, out);
+	case LOOKUP_LEND:
+		return by_offer(host, guard, ask, out);
+	case LOOKUP_KEY:
+	case LOOKUP_SYNC:
+	case LOOKUP_RENEW:
+	case LOOKUP_RETURN:
+		break;
+	}
+	return by_key(host, guard, ask, out);
+}
+
+/* A lease begins anew, or its memory is given back. */
+static enum lookup_status serve_loan(struct window_host *host,
+                                     const struct lookup_message *ask,
+                                     struct grant **g)
+{
+	struct loan *loan = lend_loan(&host->lend, *g);
+
+	if (ask->what != LOOKUP_RENEW && ask->what != LOOKUP_RETURN)
+		return LOOKUP_OK;
+	if (!loan)
+		return LOOKUP_BAD_KEY;
+	if (ask->what == LOOKUP_RENEW) {
+		lend_renew(loan);
+	} else {
+		lend_return(loan);
+		*g = NULL;
+	}
+	return LOOKUP_OK;
+}
+
+static void describe(const struct window_host *host, const struct grant *g,
+                     uint64_t now, struct lookup_message *answer)
+{
+	const struct loan *loan = lend_loan(&host->lend, g);
+
+	answer->key = g->key;
+	answer->length = g->length;
+	if (g->range[0].region->fd >= 0)
+		answer->flags |= LOOKUP_IS_FILE;
+	if (loan)
+		answer->flags |= LOOKUP_IS_LOAN;
+	if (loan && loan->due_ns)
+		answer->flags |= LOOKUP_RECALLED;
+	if (g->limits.expires_ns)
+		answer->lease_ms = (g->limits.expires_ns - now) / NS_PER_MS + 1;
+}
+
 void host_answer(struct window_host *host, struct guard *guard,
                  const struct lookup_message *ask,
                  struct lookup_message *answer, struct grant **found)
 {
 	uint64_t now = reactor_now_ns(host->reactor);
 	struct grant *g = NULL;
-	enum lookup_status status = ask->what == LOOKUP_NAME
-	                                    ? by_name(host, guard, ask, &g)
-	                                    : by_key(host, guard, ask, &g);
+	enum lookup_status status = find(host, guard, ask, &g);
 
 	*answer =
 		(struct lookup_message){ .type = LOOKUP_ANSWER, .id = ask->id };
 	if (status == LOOKUP_OK)
 		status = lookup_status_of(
 			grant_check(g, ask->rights, 0, 0, now));
+	if (status == LOOKUP_OK)
+		status = serve_loan(host, ask, &g);
 	answer->status = status;
 	*found = status == LOOKUP_OK ? g : NULL;
-	if (status != LOOKUP_OK || ask->what == LOOKUP_SYNC)
+	if (status == LOOKUP_FULL)
+		answer->length = lend_free(&host->lend);
+	if (!*found || ask->what == LOOKUP_SYNC)
 		return;
-	answer->key = g->key;
 	answer->rights = ask->rights ? ask->rights : g->rights;
-	answer->length = g->length;
-	answer->flags = g->range[0].region->fd >= 0 ? LOOKUP_IS_FILE : 0;
-	if (g->limits.expires_ns)
-		answer->lease_ms = (g->limits.expires_ns - now) / NS_PER_MS + 1;
+	describe(host, g, now, answer);
+}
+
+void host_notice(struct window_host *host, const struct loan *loan,
+                 uint64_t left_ms)
+{
+	lookup_answer(&host->lookup, loan->grant->holder.node,
+	              &(struct lookup_message){ .type = LOOKUP_NOTICE,
+	                                        .key = loan->grant->key,
+	                                        .lease_ms = left_ms });
+}
+
+static void noticed(struct window_host *host, const char *node,
+                    const struct lookup_message *m)
+{
+	LIST_FOREACH (link, &host->processes)
+		process_notice(list_entry(link, struct process, link), node,
+		               &m->key, m->lease_ms);
 }
 
 /* A SYNC whose answer waits for the disk. */
@@ -243,11 +341,9 @@ struct syncing {
 static void synced(void *ctx, int err)
 {
 	struct syncing *s = ctx;
-	struct session *session = host_session(s->host, s->node);
 
 	s->answer.status = lookup_status_from_errno(err);
-	if (session)
-		lookup_answer(&s->host->lookup, session, &s->answer);
+	lookup_answer(&s->host->lookup, s->node, &s->answer);
 	s->host->n_syncing--;
 	s->host->n_busy--;
 	host_settled(s->host);
@@ -290,14 +386,17 @@ static enum fabric_status host_received(void *ctx, struct fabric_peer *from,
 		lookup_answered(&host->lookup, node_peer_name(from), &m);
 		return FABRIC_OK;
 	}
+	if (m.type == LOOKUP_NOTICE) {
+		noticed(host, node_peer_name(from), &m);
+		return FABRIC_OK;
+	}
 	if (!p)
 		return FABRIC_BUSY;
 	host_answer(host, &p->questions, &m, &answer, &g);
 	if (g && m.what == LOOKUP_SYNC)
 		sent = start_sync(host, p->guard.who.node, g, &answer);
 	else
-		sent = lookup_answer(&host->lookup, node_peer_session(from),
-		                     &answer);
+		sent = lookup_answer(&host->lookup, p->guard.who.node, &answer);
 	return sent ? FABRIC_OK : FABRIC_BUSY;
 }
 
@@ -313,6 +412,12 @@ int window_host_create(const struct window_host_opts *opts,
 		free(host);
 		return err_set(e, -ENOMEM, "no memory for windows");
 	}
+	if (lookup_init(&host->lookup, opts->reactor, WINDOW_ASK_TIMEOUT_MS,
+	                session_to, host)) {
+		grant_table_fini(&host->grants);
+		free(host);
+		return err_set(e, -EIO, "the system gives no random numbers");
+	}
 	host->reactor = opts->reactor;
 	snprintf(host->node, sizeof(host->node), "%s", opts->node);
 	host->service = (struct fabric_service){ .ctx = host,
@@ -324,7 +429,7 @@ int window_host_create(const struct window_host_opts *opts,
 		                                 .map = host_map };
 	host->grants.died = key_died;
 	host->grants.ctx = host;
-	lookup_init(&host->lookup, host->reactor, WINDOW_ASK_TIMEOUT_MS);
+	lend_init(&host->lend, &host->grants);
 	list_init(&host->peers);
 	list_init(&host->named);
 	list_init(&host->processes);
@@ -418,6 +523,7 @@ void window_host_destroy(struct window_host *host)
 	assert(list_empty(&host->processes) && list_empty(&host->ending));
 	host_remove_all(host);
 	grant_end_owner(&host->grants, &host->self);
+	lend_fini(&host->lend);
 	lookup_fini(&host->lookup);
 	grant_table_fini(&host->grants);
 	while (!list_empty(&host->peers))

@@ -10,6 +10,7 @@
 #include "fabric/node.h"
 #include "fabric/service.h"
 #include "window/guard.h"
+#include "window/lend.h"
 #include "window/lookup.h"
 #include "window/loopback.h"
 
@@ -39,6 +40,7 @@ struct window_host {
 	struct node *fabric; /* NULL: none */
 	struct grant_table grants;
 	struct lookup lookup;
+	struct lend lend;
 	unsigned n_syncing; /* answers that wait for a disk; busy too */
 	struct list peers;
 	unsigned n_peers;
@@ -79,6 +81,11 @@ void host_end_openings(struct window_host *host);
 
 /* The session to a node that is not this one; NULL: unknown. */
 struct session *host_session(struct window_host *host, const char *node);
+
+/* Tell the borrower of a loan that it is taken back in so many ms.  It may not
+ * arrive; whoever renews the lease is told again. */
+void host_notice(struct window_host *host, const struct loan *loan,
+                 uint64_t left_ms);
 
 /* Something has ended; perhaps it was the last one to wait for. */
 void host_settled(struct window_host *host);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "window/key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 int key_mint(struct fabric_key *out)
@@ -21,11 +23,12 @@ int key_mint(struct fabric_key *out)
 
 bool key_equal(const struct fabric_key *a, const struct fabric_key *b)
 {
-	volatile uint8_t differ = 0;
+	uint64_t x[2], y[2];
 
-	for (unsigned i = 0; i < sizeof(a->byte); i++)
-		differ = (uint8_t)(differ | (a->byte[i] ^ b->byte[i]));
-	return differ == 0;
+	static_assert(sizeof(x) == sizeof(a->byte), "two words");
+	memcpy(x, a->byte, sizeof(x));
+	memcpy(y, b->byte, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
 bool key_is_none(const struct fabric_key *key)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* What goes out, either way. */
 struct letter {
@@ -31,16 +32,32 @@ struct lookup_question {
 	bool sent; /* the session is done with it */
 };
 
+/* Freed when it was sent, or given up. */
 struct answer {
+	struct list link;
 	struct letter letter;
 	struct lookup *lookup;
+	struct lookup_message message;
+	struct timer again;
+	uint64_t until_ns; /* nobody waits for it any more */
+	char node[64];
 };
 
-void lookup_init(struct lookup *l, struct reactor *r, unsigned timeout_ms)
+int lookup_init(struct lookup *l, struct reactor *r, unsigned timeout_ms,
+                lookup_session_fn session, void *ctx)
 {
+	uint64_t first;
+
+	if (getrandom(&first, sizeof(first), 0) != sizeof(first))
+		return -EIO;
 	*l = (struct lookup){ .reactor = r,
+		              .session = session,
+		              .ctx = ctx,
+		              .last_id = first,
 		              .timeout_ns = timeout_ms * NS_PER_MS };
 	list_init(&l->questions);
+	list_init(&l->answers);
+	return 0;
 }
 
 static void post(struct letter *letter, struct session *session,
@@ -179,29 +196,44 @@ void lookup_answered(struct lookup *l, const char *node,
 	}
 }
 
-void lookup_fini(struct lookup *l)
-{
-	LIST_FOREACH (link, &l->questions) {
-		struct lookup_question *q =
-			list_entry(link, struct lookup_question, link);
-
-		assert(q->sent);
-		lookup_cancel(q);
-	}
-}
-
 /* -- answers --------------------------------------------------------------- */
 
-static void answer_sent(struct fabric_op *op, enum fabric_status status)
+static void drop(struct answer *a)
 {
-	struct answer *a = container_of(op, struct answer, letter.op);
-
-	(void)status; /* whoever asked gives up in time */
+	list_remove(&a->link);
 	a->lookup->n_answers--;
 	free(a);
 }
 
-bool lookup_answer(struct lookup *l, struct session *session,
+static void answer_sent(struct fabric_op *op, enum fabric_status status)
+{
+	struct answer *a = container_of(op, struct answer, letter.op);
+	struct reactor *r = a->lookup->reactor;
+
+	if (status != FABRIC_PEER_LOST || reactor_now_ns(r) >= a->until_ns ||
+	    timer_start(r, &a->again, LOOKUP_AGAIN_MS * NS_PER_MS))
+		drop(a);
+}
+
+/* @return whether the node is known. */
+static bool send_answer(struct answer *a)
+{
+	struct session *s = a->lookup->session(a->lookup->ctx, a->node);
+
+	if (s)
+		post(&a->letter, s, &a->message, answer_sent);
+	return s;
+}
+
+static void answer_again(struct timer *timer)
+{
+	struct answer *a = container_of(timer, struct answer, again);
+
+	if (!send_answer(a))
+		drop(a);
+}
+
+bool lookup_answer(struct lookup *l, const char *node,
                    const struct lookup_message *answer)
 {
 	struct answer *a;
@@ -212,7 +244,33 @@ bool lookup_answer(struct lookup *l, struct session *session,
 	if (!a)
 		return false;
 	a->lookup = l;
+	a->message = *answer;
+	a->again.fire = answer_again;
+	a->until_ns = reactor_now_ns(l->reactor) + l->timeout_ns;
+	snprintf(a->node, sizeof(a->node), "%s", node);
+	list_append(&l->answers, &a->link);
 	l->n_answers++;
-	post(&a->letter, session, answer, answer_sent);
-	return true;
+	if (send_answer(a))
+		return true;
+	drop(a);
+	return false;
+}
+
+/* -- the end --------------------------------------------------------------- */
+
+void lookup_fini(struct lookup *l)
+{
+	LIST_FOREACH (link, &l->questions) {
+		struct lookup_question *q =
+			list_entry(link, struct lookup_question, link);
+
+		assert(q->sent);
+		lookup_cancel(q);
+	}
+	LIST_FOREACH (link, &l->answers) {
+		struct answer *a = list_entry(link, struct answer, link);
+
+		timer_stop(l->reactor, &a->again);
+		drop(a);
+	}
 }

@@ -18,6 +18,7 @@ static const int errnos[] = {
 	[LOOKUP_EXPIRED] = -EKEYEXPIRED,
 	[LOOKUP_BUSY] = -EBUSY,
 	[LOOKUP_IO_ERROR] = -EIO,
+	[LOOKUP_FULL] = -ENOSPC,
 };
 
 int lookup_status_errno(enum lookup_status status)
@@ -47,14 +48,23 @@ static int decode_ask(const struct lookup_wire *w, struct lookup_message *m)
 	size_t n = strnlen(w->name, sizeof(w->name));
 	uint32_t what = le32_get(w->what);
 
-	if (m->rights & ~ALL_RIGHTS || m->length || m->lease_ms || m->flags)
+	if (m->rights & ~ALL_RIGHTS || m->lease_ms || m->flags ||
+	    (m->length != 0) != (what == LOOKUP_LEND))
 		return -EINVAL;
 	m->what = (enum lookup_what)what;
 	switch (what) {
 	case LOOKUP_KEY:
 	case LOOKUP_SYNC:
+	case LOOKUP_RENEW:
+	case LOOKUP_RETURN:
 		return n == 0 && all_zero(w->name, sizeof(w->name)) ? 0
 		                                                    : -EINVAL;
+	case LOOKUP_LEND:
+		return m->rights == 0 && all_zero(w->name, sizeof(w->name)) &&
+		                       all_zero(w->key, sizeof(w->key)) &&
+		                       all_zero(w->process, sizeof(w->process))
+		               ? 0
+		               : -EINVAL;
 	case LOOKUP_NAME:
 		return base_is_name(w->name, n) &&
 		                       all_zero(w->name + n,
@@ -73,14 +83,24 @@ static int decode_answer(const struct lookup_wire *w, struct lookup_message *m)
 	uint32_t status = le32_get(w->what);
 
 	if (status >= ARRAY_LEN(errnos) || m->rights & ~ALL_RIGHTS ||
-	    m->flags & ~LOOKUP_IS_FILE || !all_zero(w->name, sizeof(w->name)) ||
+	    m->flags & ~LOOKUP_FLAGS || !all_zero(w->name, sizeof(w->name)) ||
 	    !all_zero(w->process, sizeof(w->process)) ||
-	    (status != LOOKUP_OK &&
-	     (m->rights || m->length || m->lease_ms || m->flags ||
-	      !all_zero(w->key, sizeof(w->key)))))
+	    (status != LOOKUP_OK && (m->rights || m->lease_ms || m->flags ||
+	                             (m->length && status != LOOKUP_FULL) ||
+	                             !all_zero(w->key, sizeof(w->key)))))
 		return -EINVAL;
 	m->status = (enum lookup_status)status;
 	return 0;
+}
+
+static int decode_notice(const struct lookup_wire *w,
+                         const struct lookup_message *m)
+{
+	return le32_get(w->what) || m->rights || m->length || m->flags ||
+	                       m->id || !all_zero(w->name, sizeof(w->name)) ||
+	                       !all_zero(w->process, sizeof(w->process))
+	               ? -EINVAL
+	               : 0;
 }
 
 int lookup_decode(const void *data, size_t length, struct lookup_message *out)
@@ -107,8 +127,10 @@ int lookup_decode(const void *data, size_t length, struct lookup_message *out)
 	memcpy(m.name, w->name, sizeof(m.name));
 	if (type == LOOKUP_ASK)
 		err = decode_ask(w, &m);
+	else if (type == LOOKUP_ANSWER)
+		err = decode_answer(w, &m);
 	else
-		err = type == LOOKUP_ANSWER ? decode_answer(w, &m) : -EINVAL;
+		err = type == LOOKUP_NOTICE ? decode_notice(w, &m) : -EINVAL;
 	if (!err)
 		*out = m;
 	return err;
@@ -120,8 +142,8 @@ void lookup_encode(const struct lookup_message *m, struct lookup_wire *out)
 		.service = le32_put(LOOKUP_SERVICE),
 		.type = le32_put(m->type),
 		.id = le64_put(m->id),
-		.what = le32_put(m->type == LOOKUP_ASK ? (uint32_t)m->what
-		                                       : (uint32_t)m->status),
+		.what = le32_put(m->type == LOOKUP_ANSWER ? (uint32_t)m->status
+		                                          : (uint32_t)m->what),
 		.rights = le32_put(m->rights),
 		.length = le64_put(m->length),
 		.lease_ms = le64_put(m->lease_ms),

@@ -33,6 +33,7 @@
 #define PROCESS_CHAINS 64u       /* of imports, by key */
 
 struct import;
+struct process_loan;
 struct queue;
 
 enum process_state { PROCESS_CONNECTED, PROCESS_SERVED, PROCESS_ENDING };
@@ -52,9 +53,10 @@ struct import {
 	struct fabric_key key;
 	uint64_t length;
 	unsigned rights;
-	enum fabric_status ended; /* what its key died of; FABRIC_OK */
-	unsigned n_opened;        /* times; it may be opened twice */
-	unsigned n_users;         /* operations, and 1 while it is open */
+	enum fabric_status ended;  /* what its key died of; FABRIC_OK */
+	unsigned n_opened;         /* times; it may be opened twice */
+	unsigned n_users;          /* operations, and 1 while it is open */
+	struct process_loan *loan; /* it was lent; NULL: it was not */
 };
 
 struct process {
@@ -95,9 +97,40 @@ void process_end(struct process *p);
  * last. */
 void process_settled(struct process *p);
 
-/* -- process_call.c: what a process asks for ------------------------------ */
+/* -- process_loan.c: leases of what it has borrowed ------------------------ */
 
+/*
+ * Renew the lease that `answer` names until process_loan_end(), four times in
+ * its length, and tell the process when it is recalled.  An owner that does
+ * not know the key any more is not asked again: commands say so.
+ *
+ * @return NULL: no memory, and the lease ends.
+ */
+struct process_loan *process_loan_start(struct process *p, const char *node,
+                                        const struct lookup_message *answer);
+/* Give the memory back, unless the daemon is being stopped: the process lives,
+ * and joins the next one.  NULL is allowed. */
+void process_loan_end(struct process_loan *loan);
+
+/* `node` takes back what `key` reaches; perhaps this process has it. */
+void process_notice(struct process *p, const char *node,
+                    const struct fabric_key *key, uint64_t left_ms);
+
+/* -- process_window.c: windows that it opens, imports or borrows ----------- */
+
+struct bridge_reply;
 struct bridge_request;
+
+void process_open_window(struct process *p, const struct bridge_request *q,
+                         int fd);
+void process_close_window(struct process *p, const struct bridge_request *q,
+                          int fd);
+/* NULL: it has opened no such window. */
+struct import *process_import(struct process *p, const struct fabric_key *key);
+void process_import_put(struct import *import);
+void process_close_imports(struct process *p);
+
+/* -- process_call.c: what a process asks for ------------------------------ */
 
 /* Serve one request; the reply goes out now or later.  `fd` is -1 or taken
  * over. */
@@ -106,10 +139,12 @@ void process_call(struct process *p, const struct bridge_request *request,
 /* A request that did not decode. */
 void process_refuse(struct process *p, int err);
 
-/* NULL: it has opened no such window. */
-struct import *process_import(struct process *p, const struct fabric_key *key);
-void process_import_put(struct import *import);
-void process_close_imports(struct process *p);
+/* `fds` go along; the caller's still. */
+void process_reply(struct process *p, const struct bridge_reply *reply,
+                   const int *fds, unsigned n_fds);
+/* `type` of enum bridge_type. */
+void process_fail(struct process *p, unsigned type, int err, const char *fmt,
+                  ...) __attribute__((format(printf, 4, 5)));
 void process_drop_region(struct process *p, struct process_region *r);
 
 #endif /* WINDOW_PROCESS_H */

@@ -16,9 +16,8 @@
 
 /* -- replies --------------------------------------------------------------- */
 
-/* `fds` go along; the caller's still. */
-static void send_reply(struct process *p, const struct bridge_reply *reply,
-                       const int *fds, unsigned n_fds)
+void process_reply(struct process *p, const struct bridge_reply *reply,
+                   const int *fds, unsigned n_fds)
 {
 	union {
 		struct cmsghdr align;
@@ -44,31 +43,30 @@ static void send_reply(struct process *p, const struct bridge_reply *reply,
 		process_end(p);
 }
 
-__attribute__((format(printf, 4, 5))) static void fail(struct process *p,
-                                                       enum bridge_type type,
-                                                       int err, const char *fmt,
-                                                       ...)
+void process_fail(struct process *p, unsigned type, int err, const char *fmt,
+                  ...)
 {
-	struct bridge_reply reply = { .type = type,
+	struct bridge_reply reply = { .type = (enum bridge_type)type,
 		                      .status = bridge_status_from_errno(err) };
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(reply.words, sizeof(reply.words), fmt, ap);
 	va_end(ap);
-	send_reply(p, &reply, NULL, 0);
+	process_reply(p, &reply, NULL, 0);
 }
 
 static void succeed(struct process *p, const struct bridge_reply *reply)
 {
-	send_reply(p, reply, NULL, 0);
+	process_reply(p, reply, NULL, 0);
 }
 
 void process_refuse(struct process *p, int err)
 {
-	fail(p, BRIDGE_HELLO, err,
-	     err == -EPROTO ? "the bridge speaks another version"
-	                    : "the bridge does not understand the request");
+	process_fail(p, BRIDGE_HELLO, err,
+	             err == -EPROTO
+	                     ? "the bridge speaks another version"
+	                     : "the bridge does not understand the request");
 }
 
 /* -- regions and keys ------------------------------------------------------ */
@@ -125,10 +123,11 @@ static void register_region(struct process *p, const struct bridge_request *q,
 	if (p->n_regions >= PROCESS_REGIONS_MAX ||
 	    p->host->n_regions >= WINDOW_REGIONS_MAX ||
 	    q->length > PROCESS_BYTES_MAX - p->n_bytes) {
-		fail(p, q->type, -ENOSPC,
-		     "a process may register %u regions of %llu bytes in all",
-		     PROCESS_REGIONS_MAX,
-		     (unsigned long long)PROCESS_BYTES_MAX);
+		process_fail(p, q->type, -ENOSPC,
+		             "a process may register %u regions of %llu bytes "
+		             "in all",
+		             PROCESS_REGIONS_MAX,
+		             (unsigned long long)PROCESS_BYTES_MAX);
 		return;
 	}
 	r = calloc(1, sizeof(*r));
@@ -138,7 +137,7 @@ static void register_region(struct process *p, const struct bridge_request *q,
 	                                    &r->region, &e);
 	if (err) {
 		free(r);
-		fail(p, q->type, err, "%.180s", e.text);
+		process_fail(p, q->type, err, "%.180s", e.text);
 		return;
 	}
 	list_append(&p->regions, &r->link);
@@ -148,7 +147,7 @@ static void register_region(struct process *p, const struct bridge_request *q,
 	err = local_key(p, r);
 	if (err) {
 		process_drop_region(p, r);
-		fail(p, q->type, err, "no key: %s", strerror(-err));
+		process_fail(p, q->type, err, "no key: %s", strerror(-err));
 		return;
 	}
 	memcpy(reply.key, r->local.byte, sizeof(reply.key));
@@ -244,12 +243,12 @@ static void grant(struct process *p, const struct bridge_request *q, int fd)
 
 	(void)fd;
 	if (err) {
-		fail(p, q->type, err, "no key was made: %s",
-		     err == -EBADF    ? "a range's key is not yours"
-		     : err == -EACCES ? "a range's key has fewer rights"
-		     : err == -ERANGE ? "outside of a range's key"
-		     : err == -ENOSPC ? "too many keys or ranges"
-		                      : strerror(-err));
+		process_fail(p, q->type, err, "no key was made: %s",
+		             err == -EBADF    ? "a range's key is not yours"
+		             : err == -EACCES ? "a range's key has fewer rights"
+		             : err == -ERANGE ? "outside of a range's key"
+		             : err == -ENOSPC ? "too many keys or ranges"
+		                              : strerror(-err));
 		return;
 	}
 	memcpy(reply.key, g->key.byte, sizeof(reply.key));
@@ -266,7 +265,7 @@ static void revoke_key(struct process *p, const struct bridge_request *q,
 
 	(void)fd;
 	if (!g) {
-		fail(p, q->type, -EBADF, "not a key of this process");
+		process_fail(p, q->type, -EBADF, "not a key of this process");
 		return;
 	}
 	LIST_FOREACH (link, &p->regions) {
@@ -281,170 +280,6 @@ static void revoke_key(struct process *p, const struct bridge_request *q,
 	}
 	if (g)
 		grant_end(&p->host->grants, g, GRANT_REVOKED);
-	succeed(p, &(struct bridge_reply){ .type = q->type });
-}
-
-/* -- windows --------------------------------------------------------------- */
-
-static struct list *chain_of(struct process *p, const struct fabric_key *key)
-{
-	return &p->imports[key_hash(key) % PROCESS_CHAINS];
-}
-
-struct import *process_import(struct process *p, const struct fabric_key *key)
-{
-	LIST_FOREACH (link, chain_of(p, key)) {
-		struct import *i = list_entry(link, struct import, link);
-
-		if (key_equal(&i->key, key))
-			return i;
-	}
-	return NULL;
-}
-
-void process_import_put(struct import *import)
-{
-	if (import && --import->n_users == 0)
-		free(import);
-}
-
-static void close_import(struct process *p, struct import *import)
-{
-	list_remove(&import->link);
-	p->n_imports--;
-	process_import_put(import);
-}
-
-void process_close_imports(struct process *p)
-{
-	for (unsigned i = 0; i < PROCESS_CHAINS; i++)
-		while (!list_empty(&p->imports[i]))
-			close_import(p, list_entry(p->imports[i].next,
-			                           struct import, link));
-}
-
-/* @return 0; -ENOMEM. */
-static int add_import(struct process *p, const char *node,
-                      const struct lookup_message *answer)
-{
-	struct import *i = process_import(p, &answer->key);
-
-	if (!i) {
-		i = calloc(1, sizeof(*i));
-		if (!i)
-			return -ENOMEM;
-		i->n_users = 1;
-		i->key = answer->key;
-		snprintf(i->node, sizeof(i->node), "%s", node);
-		list_append(chain_of(p, &answer->key), &i->link);
-		p->n_imports++;
-	}
-	i->own = !strcmp(node, p->host->node);
-	i->ended = FABRIC_OK;
-	i->length = answer->length;
-	i->rights |= answer->rights;
-	i->n_opened++;
-	return 0;
-}
-
-static void opened(struct process *p, enum bridge_type type, const char *node,
-                   int err, const struct lookup_message *answer)
-{
-	struct bridge_reply reply = { .type = type };
-
-	if (err == -EBADF)
-		err = -EACCES;
-	if (err == -EKEYEXPIRED)
-		err = -ESTALE;
-	if (!err)
-		err = add_import(p, node, answer);
-	if (err) {
-		fail(p, type, err, "node %s: %s", node,
-		     err == -EACCES   ? "no such key, or not for this process"
-		     : err == -ENOENT ? "no window of that name"
-		     : err == -ESTALE ? "the key was revoked or has expired"
-		     : err == -EBUSY  ? "busy, or too many wrong keys"
-		     : err == -ETIMEDOUT ? "no answer in time"
-		                         : strerror(-err));
-		return;
-	}
-	memcpy(reply.key, answer->key.byte, sizeof(reply.key));
-	reply.length = answer->length;
-	reply.rights = answer->rights;
-	succeed(p, &reply);
-}
-
-static void answered(void *ctx, int err, const struct lookup_message *answer)
-{
-	struct process *p = ctx;
-
-	p->question = NULL;
-	if (err == -EBADF || err == -ENOENT || err == -EACCES)
-		guard_was_wrong(&p->guard);
-	opened(p, (enum bridge_type)p->question_type, p->question_node, err,
-	       answer);
-}
-
-/* IMPORT and OPEN. */
-static void open_window(struct process *p, const struct bridge_request *q,
-                        int fd)
-{
-	struct window_host *host = p->host;
-	struct lookup_message answer, ask = { .rights = q->rights };
-	struct session *session;
-	struct grant *g;
-
-	(void)fd;
-	ask.what = q->type == BRIDGE_OPEN ? LOOKUP_NAME : LOOKUP_KEY;
-	memcpy(ask.key.byte, q->key, sizeof(ask.key.byte));
-	ask.process = p->guard.who.process;
-	if (q->type == BRIDGE_OPEN) {
-		memcpy(ask.name, q->name, sizeof(ask.name));
-		ask.key = ask.process = (struct fabric_key){ 0 };
-	}
-	if (p->n_imports >= PROCESS_IMPORTS_MAX) {
-		fail(p, q->type, -ENOSPC, "a process may open %u windows",
-		     PROCESS_IMPORTS_MAX);
-		return;
-	}
-	if (!strcmp(q->node, host->node)) {
-		host_answer(host, &p->guard, &ask, &answer, &g);
-		opened(p, q->type, q->node, lookup_status_errno(answer.status),
-		       &answer);
-		return;
-	}
-	if (!guard_may_try(&p->guard, reactor_now_ns(host->reactor))) {
-		opened(p, q->type, q->node, -EBUSY, NULL);
-		return;
-	}
-	session = host_session(host, q->node);
-	if (!session) {
-		fail(p, q->type, -EHOSTUNREACH, "there is no node %s", q->node);
-		return;
-	}
-	p->question_type = q->type;
-	memcpy(p->question_node, q->node, sizeof(p->question_node));
-	p->question =
-		lookup_ask(&host->lookup, session, q->node, &ask, answered, p);
-	if (!p->question)
-		opened(p, q->type, q->node, -EBUSY, NULL);
-}
-
-static void close_window(struct process *p, const struct bridge_request *q,
-                         int fd)
-{
-	struct fabric_key key;
-	struct import *i;
-
-	(void)fd;
-	memcpy(key.byte, q->key, sizeof(key.byte));
-	i = process_import(p, &key);
-	if (!i) {
-		fail(p, q->type, -EBADF, "not a window of this process");
-		return;
-	}
-	if (--i->n_opened == 0)
-		close_import(p, i);
 	succeed(p, &(struct bridge_reply){ .type = q->type });
 }
 
@@ -464,16 +299,17 @@ static void make_queue(struct process *p, const struct bridge_request *q,
 	if (q->number <= depth)
 		err = queue_open(p, depth, &made, &fds[0], &fds[1]);
 	if (err) {
-		fail(p, q->type, err,
-		     "no queue of %u commands: a process may have %u queues, "
-		     "%u commands each and %u in all",
-		     q->number, PROCESS_QUEUES_MAX, QUEUE_DEPTH_MAX,
-		     PROCESS_SLOTS_MAX);
+		process_fail(p, q->type, err,
+		             "no queue of %u commands: a process may have %u "
+		             "queues, "
+		             "%u commands each and %u in all",
+		             q->number, PROCESS_QUEUES_MAX, QUEUE_DEPTH_MAX,
+		             PROCESS_SLOTS_MAX);
 		return;
 	}
 	reply.number = made->number;
 	reply.length = made->total_bytes;
-	send_reply(p, &reply, fds, 2);
+	process_reply(p, &reply, fds, 2);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -490,7 +326,7 @@ static void end_queue(struct process *p, const struct bridge_request *q, int fd)
 		succeed(p, &(struct bridge_reply){ .type = q->type });
 		return;
 	}
-	fail(p, q->type, -EINVAL, "no such queue");
+	process_fail(p, q->type, -EINVAL, "no such queue");
 }
 
 /* -- all of them ----------------------------------------------------------- */
@@ -515,19 +351,22 @@ static const struct {
 	[BRIDGE_REGISTER] = { register_region, true },
 	[BRIDGE_GRANT] = { grant, false },
 	[BRIDGE_REVOKE] = { revoke_key, false },
-	[BRIDGE_IMPORT] = { open_window, false },
-	[BRIDGE_OPEN] = { open_window, false },
-	[BRIDGE_CLOSE] = { close_window, false },
+	[BRIDGE_IMPORT] = { process_open_window, false },
+	[BRIDGE_OPEN] = { process_open_window, false },
+	[BRIDGE_CLOSE] = { process_close_window, false },
 	[BRIDGE_QUEUE] = { make_queue, false },
 	[BRIDGE_UNQUEUE] = { end_queue, false },
+	[BRIDGE_BORROW] = { process_open_window, false },
 };
 
 void process_call(struct process *p, const struct bridge_request *q, int fd)
 {
 	if ((p->state == PROCESS_CONNECTED) != (q->type == BRIDGE_HELLO))
-		fail(p, q->type, -EINVAL, "HELLO comes first, and once");
+		process_fail(p, q->type, -EINVAL,
+		             "HELLO comes first, and once");
 	else if (calls[q->type].wants_fd != (fd >= 0))
-		fail(p, q->type, -EINVAL, "a descriptor too many or too few");
+		process_fail(p, q->type, -EINVAL,
+		             "a descriptor too many or too few");
 	else
 		calls[q->type].serve(p, q, fd);
 	if (fd >= 0)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "window/region.h"
 
+#include "base/base.h"
 #include "fabric/service.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,7 +18,7 @@
 	(FABRIC_RIGHT_READ | FABRIC_RIGHT_WRITE | FABRIC_RIGHT_ATOMIC)
 
 static int map(int fd, uint64_t offset, uint64_t length, unsigned rights,
-               struct region **out, struct err *e)
+               int extra, struct region **out, struct err *e)
 {
 	int prot = rights & ~FABRIC_RIGHT_READ ? PROT_READ | PROT_WRITE
 	                                       : PROT_READ;
@@ -25,8 +27,7 @@ static int map(int fd, uint64_t offset, uint64_t length, unsigned rights,
 
 	if (!r)
 		return err_set(e, -ENOMEM, "no memory for a region");
-	base = mmap(NULL, length, prot, MAP_SHARED | MAP_NORESERVE, fd,
-	            (off_t)offset);
+	base = mmap(NULL, length, prot, MAP_SHARED | extra, fd, (off_t)offset);
 	if (base == MAP_FAILED) {
 		int err = errno == EPERM ? -EACCES : -errno;
 
@@ -63,15 +64,17 @@ int region_map(int fd, uint64_t offset, uint64_t length, unsigned rights,
 		return err_set(
 			e, -EINVAL, "no such part of it: %llu bytes at %llu",
 			(unsigned long long)length, (unsigned long long)offset);
-	return map(fd, offset, length, rights, out, e);
+	return map(fd, offset, length, rights, MAP_NORESERVE, out, e);
 }
 
+/* All of its blocks are there, as far as the file system can promise: a touch
+ * of one that the disk has no room for would end the daemon with SIGBUS. */
 static int sized_file(int fd, const char *path, uint64_t *length, struct err *e)
 {
 	struct stat st;
+	int err;
 
-	if (fstat(fd, &st) || (*length && st.st_size < (off_t)*length &&
-	                       ftruncate(fd, (off_t)*length)))
+	if (fstat(fd, &st))
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "%s is not a file", path);
@@ -79,7 +82,16 @@ static int sized_file(int fd, const char *path, uint64_t *length, struct err *e)
 		*length = (uint64_t)st.st_size;
 	if (*length == 0)
 		return err_set(e, -EINVAL, "%s is empty; say how large", path);
-	return 0;
+	if (!fallocate(fd, 0, 0, (off_t)*length))
+		return 0;
+	err = -errno;
+	if (err == -EOPNOTSUPP &&
+	    (st.st_size >= (off_t)*length || !ftruncate(fd, (off_t)*length)))
+		return 0;
+	if (ftruncate(fd, st.st_size))
+		err = -errno;
+	return err_set(e, err, "%s has no room for %llu bytes: %s", path,
+	               (unsigned long long)*length, strerror(-err));
 }
 
 int region_make(const char *path, uint64_t length, struct region **out,
@@ -100,12 +112,58 @@ int region_make(const char *path, uint64_t length, struct region **out,
 		err = err_set(e, -errno, "no %llu bytes: %s",
 		              (unsigned long long)length, strerror(errno));
 	if (!err)
-		err = map(fd, 0, length, ALL_RIGHTS, out, e);
+		err = map(fd, 0, length, ALL_RIGHTS, MAP_NORESERVE, out, e);
 	if (!err && path)
 		(*out)->fd = fd;
 	else
 		close(fd);
 	return err;
+}
+
+/* Whether the kernel makes shared memory huge for those who ask. */
+static bool kernel_is_willing(void)
+{
+	static const char path[] =
+		"/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[128] = "";
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	return !strstr(text, "[never]") && !strstr(text, "[deny]");
+}
+
+static int map_memory(unsigned flags, uint64_t length, struct region **out)
+{
+	AUTO_CLOSE int fd = memfd_create("causeway-loan", MFD_CLOEXEC | flags);
+	int err = fd < 0 ? -errno : 0;
+
+	if (!err && ftruncate(fd, (off_t)length))
+		err = -errno;
+	return err ? err
+	           : map(fd, 0, length, ALL_RIGHTS,
+	                 flags & MFD_HUGETLB ? 0 : MAP_NORESERVE, out, NULL);
+}
+
+int region_make_resident(uint64_t length, struct region **out)
+{
+	struct region *r;
+	/* Reserved by mmap(), so that none is missing later (SIGBUS). */
+	int err = map_memory(MFD_HUGETLB | MFD_HUGE_2MB, length, out);
+
+	if (!err) { /* and never swapped out */
+		(*out)->huge = REGION_RESERVED;
+		(*out)->is_locked = true;
+		return 0;
+	}
+	err = map_memory(0, length, out);
+	if (err)
+		return err;
+	r = *out;
+	if (kernel_is_willing() && madvise(r->base, length, MADV_HUGEPAGE) == 0)
+		r->huge = REGION_ADVISED;
+	r->is_locked = mlock2(r->base, length, MLOCK_ONFAULT) == 0;
+	return 0;
 }
 
 void region_get(struct region *r)

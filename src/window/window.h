@@ -146,6 +146,53 @@ int window_allow(struct window_host *host, const char *name, const char *node,
 int window_revoke(struct window_host *host, const char *name, const char *node,
                   struct err *e);
 
+/* -- memory to lend (window/lend.h) --------------------------------------- */
+
+struct window_offer {
+	uint64_t size; /* bytes in all; 0: nothing is offered any more */
+	const char *const *allow; /* nodes; copied */
+	unsigned n_allow;  /* 0: every node that knows the cluster's key */
+	unsigned lease_ms; /* of a loan that nobody renews */
+};
+
+/*
+ * Offer memory, or change what is offered.  Loans that do not fit any more,
+ * the newest ones, are recalled: their borrowers are told, and after
+ * `within_ms` they end.
+ *
+ * @return 0; -EINVAL; -ENOMEM.
+ */
+int window_offer_set(struct window_host *host, const struct window_offer *o,
+                     uint64_t within_ms, struct err *e);
+
+struct window_offer_info {
+	uint64_t offered;
+	uint64_t lent;
+	uint64_t free;
+	unsigned n_loans;
+};
+
+void window_offer_get(const struct window_host *host,
+                      struct window_offer_info *out);
+
+struct window_loan_info {
+	const char *node;
+	uint64_t size;
+	uint64_t age_ms;
+	uint64_t left_ms; /* of its lease, or until it is taken back */
+	bool is_recalled;
+	unsigned huge; /* enum region_huge */
+	bool is_locked;
+	uint64_t bytes_read;
+	uint64_t bytes_written;
+};
+
+/* Oldest first; the strings are valid during the call only. */
+void window_each_loan(const struct window_host *host,
+                      void (*visit)(void *ctx,
+                                    const struct window_loan_info *loan),
+                      void *ctx);
+
 /* -- who reaches what ----------------------------------------------------- */
 
 struct window_info {
@@ -162,6 +209,7 @@ struct window_key_info {
 	pid_t owner;        /* that process; 0: the daemon */
 	const char *holder; /* node */
 	bool local;         /* the holder is a process of this node */
+	bool is_loan;       /* `window` is then "(lent)" */
 	unsigned rights;
 	uint64_t length;
 	uint64_t lease_ms; /* left; 0: no end */

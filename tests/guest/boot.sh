@@ -15,12 +15,15 @@ get_guest() {
 	) || exit $?
 }
 
+boot_in=() # words before QEMU's own, as of a network namespace
+
 # boot INITRD "KERNEL ARGUMENTS" [QEMU arguments]: until it powers off; the
 # guest's console on stdout.
 boot() {
 	local initrd=$1 append=$2
 	shift 2
-	timeout "${BOOT_SECONDS:-120}" qemu-system-x86_64 -machine q35 \
+	timeout "${BOOT_SECONDS:-120}" "${boot_in[@]}" qemu-system-x86_64 \
+		-machine q35 \
 		-accel tcg,thread=multi -cpu max -m 384 -nodefaults \
 		-no-user-config -nographic -serial stdio -monitor none \
 		-no-reboot -kernel "$guest/vmlinux" -initrd "$initrd" \

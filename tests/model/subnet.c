@@ -5,7 +5,10 @@
  * no LID has two owners, no virtual lane has a cycle, and of the paths that the
  * event did not touch at least 90 % are what they were.
  *
- *     model_subnet [SEED [EVENTS]]      CI: 8 seeds' worth in a few seconds
+ *     EVENTS=1000 LARGE=1 model_subnet [SEED [TOPOLOGY]]
+ *
+ * LARGE: topologies of up to 2,000 hosts instead of a few dozen.  TOPOLOGY: one
+ * of them, from 0; all of them otherwise.
  *
  * shows L4, L6, L11, L19
  */
@@ -22,21 +25,33 @@
 #include <string.h>
 
 static const struct {
-	const char *spec;
+	const char *small, *large;
 	enum route_engine engine;
 } fabrics[] = {
-	{ "clos:hosts=24,ports=1,radix=8", ROUTE_AUTO },
-	{ "clos:hosts=24,ports=2,radix=8", ROUTE_AUTO },
-	{ "clos:hosts=72,ports=2,radix=12", ROUTE_AUTO },
-	{ "clos:hosts=48,ports=1,radix=8,levels=3", ROUTE_MINHOP },
-	{ "clos:hosts=48,ports=2,radix=8,levels=3", ROUTE_FATTREE },
-	{ "clos:hosts=20,ports=4,radix=16", ROUTE_UPDOWN },
-	{ "torus:x=6,y=1,z=1,hosts=3", ROUTE_AUTO },
-	{ "torus:x=5,y=5,z=1,hosts=2", ROUTE_AUTO },
-	{ "torus:x=3,y=3,z=3,hosts=1", ROUTE_LAYERED },
-	{ "torus:x=4,y=4,z=2,hosts=2", ROUTE_UPDOWN },
-	{ "dragonfly:groups=5,switches=4,hosts=2,global=1", ROUTE_AUTO },
-	{ "dragonfly:groups=9,switches=4,hosts=1,global=2", ROUTE_UPDOWN },
+	{ "clos:hosts=24,ports=1,radix=8",
+	  "clos:hosts=2000,ports=1,radix=36,levels=3", ROUTE_AUTO },
+	{ "clos:hosts=24,ports=2,radix=8", "clos:hosts=648,ports=2,radix=36",
+	  ROUTE_AUTO },
+	{ "clos:hosts=72,ports=2,radix=12",
+	  "clos:hosts=2000,ports=2,radix=48,levels=3", ROUTE_AUTO },
+	{ "clos:hosts=48,ports=1,radix=8,levels=3",
+	  "clos:hosts=1024,ports=1,radix=16,levels=3", ROUTE_MINHOP },
+	{ "clos:hosts=48,ports=2,radix=8,levels=3",
+	  "clos:hosts=512,ports=2,radix=16,levels=3", ROUTE_FATTREE },
+	{ "clos:hosts=20,ports=4,radix=16", "clos:hosts=324,ports=4,radix=36",
+	  ROUTE_UPDOWN },
+	{ "torus:x=6,y=1,z=1,hosts=3", "torus:x=12,y=1,z=1,hosts=16",
+	  ROUTE_AUTO },
+	{ "torus:x=5,y=5,z=1,hosts=2", "torus:x=10,y=10,z=1,hosts=16",
+	  ROUTE_AUTO },
+	{ "torus:x=3,y=3,z=3,hosts=1", "torus:x=5,y=5,z=5,hosts=12",
+	  ROUTE_LAYERED },
+	{ "torus:x=4,y=4,z=2,hosts=2", "torus:x=8,y=8,z=4,hosts=7",
+	  ROUTE_UPDOWN },
+	{ "dragonfly:groups=5,switches=4,hosts=2,global=1",
+	  "dragonfly:groups=17,switches=8,hosts=8,global=2", ROUTE_AUTO },
+	{ "dragonfly:groups=9,switches=4,hosts=1,global=2",
+	  "dragonfly:groups=33,switches=8,hosts=7,global=4", ROUTE_UPDOWN },
 };
 
 #define FABRICS (sizeof(fabrics) / sizeof(fabrics[0]))
@@ -44,6 +59,7 @@ static const struct {
 
 static uint64_t seed = 1;
 static unsigned n_events = 25;
+static unsigned only = FABRICS; /* all */
 static uint64_t random_state;
 
 static uint64_t draw(void)
@@ -347,7 +363,7 @@ static void run_fabric(unsigned i)
 	struct world *w = &world;
 
 	memset(w, 0, sizeof(*w));
-	w->spec = fabrics[i].spec;
+	w->spec = getenv("LARGE") ? fabrics[i].large : fabrics[i].small;
 	random_state = seed * 2654435761u + i + 1;
 	sm_rig_init(&w->rig, w->spec);
 	w->rig.sm[0].opts.engine = fabrics[i].engine;
@@ -369,7 +385,8 @@ static void everything_holds_after_every_event(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < FABRICS; i++)
-		run_fabric(i);
+		if (only == FABRICS || only == i)
+			run_fabric(i);
 }
 
 int main(int argc, char **argv)
@@ -377,10 +394,13 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_holds_after_every_event),
 	};
+	const char *events = getenv("EVENTS");
 
 	if (argc > 1)
 		seed = strtoull(argv[1], NULL, 0);
 	if (argc > 2)
-		n_events = (unsigned)strtoul(argv[2], NULL, 0);
+		only = (unsigned)strtoul(argv[2], NULL, 0);
+	if (events)
+		n_events = (unsigned)strtoul(events, NULL, 0);
 	return cmocka_run_group_tests_name("model/subnet", tests, NULL, NULL);
 }

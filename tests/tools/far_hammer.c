@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * far_hammer CASE [CHECKS]: a program that knows what its memory must hold, for
- * tests of far memory.  It uses 48 MiB and more, checks every value that it
- * reads, and exits 0 only if each was the one that it had written last.
+ * tests of far memory.  With "threads" it says how long the longest check took.
+ * It uses 48 MiB and more, checks every value that it reads, and exits 0 only
+ * if each was the one that it had written last.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -24,6 +26,7 @@
 static uint64_t *memory;
 static atomic_ulong n_bad;
 static unsigned long checks = 250000; /* of each thread */
+static const char *until;             /* or until this file is there */
 
 static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 {
@@ -57,19 +60,40 @@ static uint32_t next(uint32_t *state)
 
 /* -- threads --------------------------------------------------------------- */
 
+static atomic_ulong longest_ms; /* of one check */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void took(uint64_t ms)
+{
+	unsigned long was = longest_ms;
+
+	while (was < ms && !atomic_compare_exchange_weak(&longest_ms, &was, ms))
+		continue;
+}
+
 /* Thread t has pages t, t + THREADS, ...: neighbours belong to others. */
 static void *write_and_check(void *arg)
 {
 	uint32_t t = (uint32_t)(uintptr_t)arg, random = t + 1;
 	uint64_t *version = calloc(PAGES / THREADS, sizeof(*version));
 
-	for (unsigned long i = 0; i < checks; i++) {
+	for (unsigned long i = 0; until ? access(until, F_OK) : i < checks;
+	     i++) {
 		uint32_t k = next(&random) % (PAGES / THREADS);
 		uint64_t *p = page(k * THREADS + t);
+		uint64_t began = now_ms();
 
 		if (p[3] != version[k] || p[500] != version[k])
 			bad("thread", k * THREADS + t, p[3], version[k]);
 		p[3] = p[500] = ++version[k];
+		took(now_ms() - began);
 		if (i % 5000 == t) {
 			k = next(&random) % (PAGES / THREADS);
 			madvise(page(k * THREADS + t), PAGE, MADV_DONTNEED);
@@ -84,10 +108,14 @@ static void threads(void)
 {
 	pthread_t thread[THREADS];
 
+	memset(memory, 0, (size_t)PAGES * PAGE);
+	puts("checks begin");
+	fflush(stdout);
 	for (uintptr_t t = 0; t < THREADS; t++)
 		pthread_create(&thread[t], NULL, write_and_check, (void *)t);
 	for (unsigned t = 0; t < THREADS; t++)
 		pthread_join(thread[t], NULL);
+	printf("longest %lu ms\n", longest_ms);
 }
 
 /* Many threads fault on the same pages at once. */
@@ -338,14 +366,16 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} cases[] = {
-		{ "threads", threads },   { "same", same },
-		{ "one", one },           { "hot", hot },
-		{ "forks", forks },       { "children", children },
-		{ "remaps", remaps },     { "unmaps", unmaps },
-		{ "syscalls", syscalls },
+		{ "threads", threads },   { "until", threads },
+		{ "same", same },         { "one", one },
+		{ "hot", hot },           { "forks", forks },
+		{ "children", children }, { "remaps", remaps },
+		{ "unmaps", unmaps },     { "syscalls", syscalls },
 	};
 
-	if (argc == 3)
+	if (argc == 3 && strcmp(argv[1], "until") == 0)
+		until = argv[2];
+	else if (argc == 3)
 		checks = strtoul(argv[2], NULL, 10);
 	memory = map((size_t)PAGES * PAGE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -354,8 +384,8 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr, "usage: far_hammer "
-	                "threads|same|one|hot|forks|children|remaps|unmaps|"
-	                "syscalls [CHECKS]\n");
+	fprintf(stderr,
+	        "usage: far_hammer threads|until FILE|same|one|hot|forks|"
+	        "children|remaps|unmaps|syscalls [CHECKS]\n");
 	return 2;
 }

@@ -26,6 +26,7 @@ static const struct bridge_request good[] = {
 	{ .type = BRIDGE_CLOSE, .key = { 1 } },
 	{ .type = BRIDGE_QUEUE, .number = 1024 },
 	{ .type = BRIDGE_UNQUEUE, .number = UINT32_MAX },
+	{ .type = BRIDGE_BORROW, .node = "n", .length = 1 },
 };
 
 static void there_and_back(void **state)
@@ -45,7 +46,14 @@ static void malformed(void **state)
 {
 	static const struct bridge_request bad[] = {
 		{ .type = 0 },
-		{ .type = BRIDGE_UNQUEUE + 1 },
+		{ .type = BRIDGE_NOTICE },
+		{ .type = BRIDGE_NOTICE + 1 },
+		{ .type = BRIDGE_BORROW, .node = "n" },
+		{ .type = BRIDGE_BORROW, .length = 1 },
+		{ .type = BRIDGE_BORROW,
+		  .node = "n",
+		  .length = 1,
+		  .rights = 1 },
 		{ .type = BRIDGE_HELLO, .rights = 1 },
 		{ .type = BRIDGE_HELLO, .number = 1 },
 		{ .type = BRIDGE_HELLO, .node = "n" },

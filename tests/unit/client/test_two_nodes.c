@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -692,6 +693,28 @@ static void owner_dies(void **state)
 	causeway_close(near);
 }
 
+/* An answer to an asker that has just been restarted is lost at first: the
+ * answering node's session still leads to the life before. */
+static void restarted_asker(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct causeway_window *w;
+		struct rig_bridge asker;
+		struct causeway *c;
+		char name[32];
+
+		rig_bridge_start(&asker, "restarted");
+		rig_bridge_network(&asker, 7);
+		rig_bridge_introduce(&asker, far_side(), far_side()->port);
+		snprintf(name, sizeof(name), "%s/none", far_side()->name);
+		assert_int_equal(causeway_open(asker.path, &c), 0);
+		assert_int_equal(causeway_window_open(c, name, 0, &w), -ENOENT);
+		causeway_close(c);
+		rig_bridge_stop(&asker);
+	}
+}
+
 /* The node that was called knows the caller when that has joined. */
 static void wait_until_known(struct rig_bridge *at, const char *name)
 {
@@ -746,6 +769,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bridge_stops),
 		cmocka_unit_test(far_node_stops),
 		cmocka_unit_test(owner_dies),
+		cmocka_unit_test(restarted_asker),
 	};
 
 	turned = argc > 1 && strcmp(argv[1], "turned") == 0;

@@ -72,6 +72,8 @@ static void fill_fabric(struct state *s)
 	w = state_add_window(&s->windows, "disk", NULL);
 	w->size = 4096;
 	strcpy(w->file, "/srv/a \"b\"");
+	s->offer =
+		json_tokener_parse("{\"size\":8388608,\"allow\":[\"alpha\"]}");
 	s->subnet = json_tokener_parse("{\"device\":\"mlx5_0\",\"priority\":5,"
 	                               "\"lag_off\":[\"0x2c903\"]}");
 }
@@ -105,6 +107,8 @@ static void what_was_written_is_read(void **state)
 	assert_true(state_find_drive(&b, "d1")->failed);
 	assert_false(state_find_drive(&b, "d0")->failed);
 	assert_int_equal(rpc_int(b.subnet, "priority"), 5);
+	assert_int_equal(rpc_size(b.offer, "size"), 8 << 20);
+	assert_string_equal(rpc_strings_at(b.offer, "allow", 0), "alpha");
 	assert_string_equal(rpc_strings_at(b.subnet, "lag_off", 0), "0x2c903");
 	assert_string_equal(state_find_export(&b, "nbd2")->address,
 	                    "tcp:[::1]:10809");
@@ -225,8 +229,8 @@ static const struct {
 	{ "", -EBADMSG, "damaged" },
 	{ "[]", -EBADMSG, "no state file" },
 	{ "{}", -EBADMSG, "no state file" },
-	{ "{\"format\":\"causeway-state\",\"version\":4}", -EPROTONOSUPPORT,
-	  "version 4 and this program knows 3" },
+	{ "{\"format\":\"causeway-state\",\"version\":5}", -EPROTONOSUPPORT,
+	  "version 5 and this program knows 4" },
 	{ "{\"format\":\"causeway-state\",\"version\":0,\"state\":{}}",
 	  -EBADMSG, "a part is missing" },
 	{ "{\"format\":\"causeway-state\",\"version\":1}", -EBADMSG,

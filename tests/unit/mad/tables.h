@@ -56,6 +56,7 @@ static const struct field_table *const all_tables[] = {
 	&lag_switch_table,
 	&lag_groups_table,
 	&lag_lids_table,
+	&lag_skip_table,
 };
 
 #define WIRE_MAX 256u

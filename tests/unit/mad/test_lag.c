@@ -61,10 +61,10 @@ static void test_host_bytes(void **state)
 static void test_switch_bytes(void **state)
 {
 	static const uint8_t golden[64] = {
-		0x43, 0x57, 0x4c, 0x47, 0x01, 0x01, 0x00, 0x0a,
-		0x01, 0x02, 0x03, 0x04, 0xde, 0xad, 0xbe, 0xef,
-		0x04, 0x00, 0x00, 0x11, 0x01, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x05, 0x00, 0x01, 0x00, 0x00,
+		0x43, 0x57, 0x4c, 0x47, 0x01, 0x01, 0x00,        0x0a, 0x01,
+		0x02, 0x03, 0x04, 0xde, 0xad, 0xbe, 0xef,        0x04, 0x00,
+		0x00, 0x11, 0x01, 0x00, 0x00, 0x00, 0x00,        0x00, 0x00,
+		0x05, 0x00, 0x01, 0x00, 0x00, 0x06, [63] = 0x80,
 	};
 	struct lag_switch s = { .magic = LAG_MAGIC,
 		                .version = 1,
@@ -76,7 +76,13 @@ static void test_switch_bytes(void **state)
 		                .groups_used = 17,
 		                .members_cap = 256,
 		                .dropped = 5,
-		                .rerouted = 65536 };
+		                .rerouted = 65536,
+		                .ways = { 0x06, [31] = 0x80 } };
+	struct lag_skip k = { .magic = LAG_MAGIC,
+		              .version = 1,
+		              .dead = 1,
+		              .n = 2,
+		              .lid = { 0x4001, 0x4002, [27] = 0xbfff } };
 	struct lag_groups g = { .mask = { { 0x02 }, { [31] = 0x80 } } };
 	struct lag_lids l = { .group = { 0x1234, LAG_NO_GROUP } };
 	uint8_t wire[64];
@@ -89,6 +95,9 @@ static void test_switch_bytes(void **state)
 	assert_int_equal(wire[63], 0x80);
 	field_encode(&lag_lids_table, &l, wire);
 	assert_memory_equal(wire, "\x12\x34\xff\xff", 4);
+	field_encode(&lag_skip_table, &k, wire);
+	assert_memory_equal(wire, "CWLG\x01\x01\x02\0\x40\x01\x40\x02", 12);
+	assert_memory_equal(wire + 62, "\xbf\xff", 2);
 }
 
 /* shows L9: every result, mode and state has words. */

@@ -21,17 +21,25 @@ static uint64_t now(const struct clock *c)
 	return container_of(c, struct sm_rig, clock)->now_ns;
 }
 
+static struct reactor *make_reactor(struct sm_rig *r)
+{
+	struct reactor_opts o = { .name = "rig", .clock = &r->clock };
+	struct reactor *reactor;
+	struct err e = { 0 };
+
+	CHECK(reactor_create(&o, &reactor, &e) == 0);
+	return reactor;
+}
+
 void sm_rig_init_topo(struct sm_rig *r, struct ibnet_topo *t)
 {
-	struct reactor_opts o = { .name = "rig" };
 	struct ibnet_opts n = { .seed = 1 };
 	struct err e = { 0 };
 
 	memset(r, 0, sizeof(*r));
 	r->clock.now_ns = now;
 	r->now_ns = NS_PER_S;
-	o.clock = &r->clock;
-	CHECK(reactor_create(&o, &r->reactor, &e) == 0);
+	r->reactor = make_reactor(r);
 	n.reactor = r->reactor;
 	CHECK(ibnet_create(t, &n, &r->net, &e) == 0);
 	ibnet_topo_destroy(t);
@@ -82,10 +90,12 @@ void sm_rig_start(struct sm_rig *r, unsigned i, const char *where)
 	m->opts.stopped = on_stopped;
 	m->opts.arg = m;
 	m->stopped = false;
+	m->frozen = false;
+	m->reactor = m->apart ? make_reactor(r) : r->reactor;
 	m->loud = getenv("SM_RIG_LOUD") != NULL;
-	CHECK(ibnet_mad_open(r->reactor, r->net, ibnet_find(r->net, where),
+	CHECK(ibnet_mad_open(m->reactor, r->net, ibnet_find(r->net, where),
 	                     &m->port, &e) == 0);
-	if (subnet_create(r->reactor, m->port, &m->opts, &m->s, &e)) {
+	if (subnet_create(m->reactor, m->port, &m->opts, &m->s, &e)) {
 		fprintf(stderr, "%s\n", e.text);
 		abort();
 	}
@@ -104,23 +114,41 @@ void sm_rig_stop(struct sm_rig *r, unsigned i)
 	subnet_destroy(m->s);
 	mad_port_close(m->port);
 	m->s = NULL;
+	if (!m->apart)
+		return;
+	while (reactor_poll(m->reactor)) /* the port goes by a task */
+		;
+	reactor_destroy(m->reactor);
+}
+
+bool sm_rig_poll(struct sm_rig *r)
+{
+	bool any = reactor_poll(r->reactor);
+
+	for (unsigned i = 0; i < SM_RIG_MANAGERS; i++) {
+		struct sm_rig_manager *m = &r->sm[i];
+
+		if (m->s && m->apart && !m->frozen)
+			any |= reactor_poll(m->reactor);
+	}
+	return any;
 }
 
 void sm_rig_run(struct sm_rig *r, unsigned ms)
 {
 	while (ms-- > 0) {
-		while (reactor_poll(r->reactor))
+		while (sm_rig_poll(r))
 			;
 		r->now_ns += NS_PER_MS;
 	}
-	while (reactor_poll(r->reactor))
+	while (sm_rig_poll(r))
 		;
 }
 
 void sm_rig_run_data(struct sm_rig *r, unsigned ms, unsigned ticks)
 {
 	while (ms-- > 0) {
-		while (reactor_poll(r->reactor))
+		while (sm_rig_poll(r))
 			ibnet_tick(r->net, ticks);
 		ibnet_tick(r->net, ticks);
 		r->now_ns += NS_PER_MS;
@@ -132,7 +160,7 @@ int sm_rig_settle(struct sm_rig *r, unsigned i, unsigned ms)
 	struct subnet_status st;
 
 	for (unsigned n = 0; n < ms; n++) {
-		while (reactor_poll(r->reactor))
+		while (sm_rig_poll(r))
 			;
 		subnet_status(r->sm[i].s, &st);
 		if (st.settled)

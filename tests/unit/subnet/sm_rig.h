@@ -29,6 +29,11 @@ struct sm_rig {
 		struct subnet_opts opts;
 		bool stopped;
 		bool loud; /* print events */
+		/* Set before sm_rig_start(): it has a reactor of its own, so
+		 * that it can be frozen, as by SIGSTOP. */
+		bool apart;
+		bool frozen;
+		struct reactor *reactor;
 	} sm[SM_RIG_MANAGERS];
 };
 
@@ -42,6 +47,8 @@ void sm_rig_fini(struct sm_rig *r);
 void sm_rig_start(struct sm_rig *r, unsigned i, const char *where);
 void sm_rig_stop(struct sm_rig *r, unsigned i);
 
+/* Let everybody do what is due.  @return whether there was anything. */
+bool sm_rig_poll(struct sm_rig *r);
 /* Let time pass. */
 void sm_rig_run(struct sm_rig *r, unsigned ms);
 /* The same, with `ticks` of data for each turn of the reactor. */

@@ -780,6 +780,64 @@ static void a_switch_keeps_groups(void **state)
 	rig_fini(&r);
 }
 
+/* shows L18: nobody but a neighbour that the SM named is believed. */
+static void a_switch_believes_its_neighbours_only(void **state)
+{
+	struct lag_switch s = { .magic = LAG_MAGIC, .version = LAG_VERSION };
+	const struct lag_skip good = { .magic = LAG_MAGIC,
+		                       .version = LAG_VERSION,
+		                       .dead = 1,
+		                       .n = 1,
+		                       .lid = { 0x4001 } };
+	const struct {
+		struct lag_skip k;
+		bool named; /* by the SM */
+		unsigned status;
+	} rows[] = {
+		{ good, false, MAD_STATUS_BAD_VALUE },
+		{ good, true, 0 },
+		{ { LAG_MAGIC, 2, 1, 1, { 0x4001 } },
+		  true,
+		  MAD_STATUS_BAD_VALUE },
+		{ { LAG_MAGIC, 1, 2, 1, { 0x4001 } },
+		  true,
+		  MAD_STATUS_BAD_VALUE },
+		{ { LAG_MAGIC, 1, 1, LAG_SKIP_LIDS + 1, { 0x4001 } },
+		  true,
+		  MAD_STATUS_BAD_VALUE },
+		{ { LAG_MAGIC, 1, 1, 2, { 0x4001, 0xc000 } },
+		  true,
+		  MAD_STATUS_BAD_VALUE },
+	};
+	struct ibnet_port *p;
+	struct lag_skip k;
+	struct rig r;
+
+	rig_init(&r, NET, NULL);
+	/* Where SMPs come in. */
+	p = rig_port(&r, "L0000[1]");
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(s.ways, 0, sizeof(s.ways));
+		s.ways[0] = rows[i].named ? 1u << 1 : 1u << 2;
+		assert_int_equal(rig_set(&r, p, MAD_ATTR_LAG_SWITCH, 0,
+		                         &lag_switch_table, &s),
+		                 0);
+		k = rows[i].k;
+		assert_int_equal(rig_set(&r, p, MAD_ATTR_LAG_SKIP, 0,
+		                         &lag_skip_table, &k),
+		                 rows[i].status);
+	}
+	s.ways[0] = 1; /* port 0 is no way */
+	assert_int_equal(
+		rig_set(&r, p, MAD_ATTR_LAG_SWITCH, 0, &lag_switch_table, &s),
+		MAD_STATUS_BAD_VALUE);
+	assert_int_equal(
+		rig_get(&r, p, MAD_ATTR_LAG_SKIP, 0, &lag_skip_table, &k),
+		MAD_STATUS_BAD_ATTRIBUTE);
+	(void)state;
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -798,6 +856,7 @@ int main(void)
 		cmocka_unit_test(a_host_tells_capability_and_member_states),
 		cmocka_unit_test(stock_nodes_know_nothing_of_it),
 		cmocka_unit_test(a_switch_keeps_groups),
+		cmocka_unit_test(a_switch_believes_its_neighbours_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

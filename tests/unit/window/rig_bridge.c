@@ -2,6 +2,7 @@
 #include "rig_bridge.h"
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "fabric/auth_key.h"
 #include "fabric/tcp.h"
 
@@ -162,7 +163,7 @@ static void make_node(void *ctx)
 			       .reactor = b->reactor,
 			       .name = b->name,
 			       .id = { net->id },
-			       .boot = 1,
+			       .boot = clock_now_ns(),
 			       .key = &key,
 			       .service = window_host_service(b->host),
 			       .transports = transports,

@@ -26,6 +26,16 @@ static const struct lookup_message good[] = {
 	  .flags = LOOKUP_IS_FILE },
 	{ .type = LOOKUP_ANSWER, .id = 5, .status = LOOKUP_OK },
 	{ .type = LOOKUP_ANSWER, .id = 5, .status = LOOKUP_IO_ERROR },
+	{ .type = LOOKUP_ASK, .id = 6, .what = LOOKUP_LEND, .length = 1 },
+	{ .type = LOOKUP_ASK, .what = LOOKUP_RENEW, .key = { { 7 } } },
+	{ .type = LOOKUP_ASK, .what = LOOKUP_RETURN, .key = { { 7 } } },
+	{ .type = LOOKUP_ANSWER,
+	  .key = { { 4 } },
+	  .length = 9,
+	  .lease_ms = 8,
+	  .flags = LOOKUP_IS_LOAN | LOOKUP_RECALLED },
+	{ .type = LOOKUP_ANSWER, .status = LOOKUP_FULL, .length = 4096 },
+	{ .type = LOOKUP_NOTICE, .key = { { 7 } }, .lease_ms = 60000 },
 };
 
 static void there_and_back(void **state)
@@ -81,6 +91,22 @@ static void stray_bytes(void **state)
 		{ 5, offsetof(struct lookup_wire, key) },
 		{ 5, offsetof(struct lookup_wire, length) },
 		{ 5, offsetof(struct lookup_wire, rights) },
+		{ 6, offsetof(struct lookup_wire, rights) },
+		{ 6, offsetof(struct lookup_wire, key) },
+		{ 6, offsetof(struct lookup_wire, process) },
+		{ 6, offsetof(struct lookup_wire, name) },
+		{ 7, offsetof(struct lookup_wire, length) },
+		{ 8, offsetof(struct lookup_wire, name) },
+		{ 9, offsetof(struct lookup_wire, flags) },
+		{ 10, offsetof(struct lookup_wire, key) },
+		{ 10, offsetof(struct lookup_wire, flags) },
+		{ 10, offsetof(struct lookup_wire, lease_ms) },
+		{ 11, offsetof(struct lookup_wire, what) },
+		{ 11, offsetof(struct lookup_wire, id) },
+		{ 11, offsetof(struct lookup_wire, length) },
+		{ 11, offsetof(struct lookup_wire, flags) },
+		{ 11, offsetof(struct lookup_wire, process) },
+		{ 11, offsetof(struct lookup_wire, name) + 5 },
 	};
 
 	(void)state;
@@ -118,7 +144,7 @@ static void names(void **state)
 static void statuses(void **state)
 {
 	(void)state;
-	for (int s = LOOKUP_OK; s <= LOOKUP_IO_ERROR; s++)
+	for (int s = LOOKUP_OK; s <= LOOKUP_FULL; s++)
 		assert_int_equal(lookup_status_from_errno(lookup_status_errno(
 					 (enum lookup_status)s)),
 		                 s);

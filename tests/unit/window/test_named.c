@@ -332,12 +332,15 @@ static void file(void **state)
 		              .rights = R | W };
 	struct call user = { .at = &a, .name = "disk", .node = "b" };
 	char path[96], bytes[10] = "", text[] = "on disk";
+	struct stat st;
 	int fd;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/disk", b.dir);
 	owner.file = path;
 	assert_int_equal(on(&owner, create), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_blocks * 512 >= (int64_t)SIZE);
 	assert_int_equal(on(&owner, allow), 0);
 	assert_int_equal(try_open(&user), 0);
 	assert_true(window_is_file(user.remote));

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * core/realtime - a thread on which the kernel's own memory depends.
+ *
+ * Who serves swap must not wait for memory, which may not come before it has
+ * served: its memory is locked, it may use the kernel's last reserve (a
+ * real-time thread may, and SCHED_FIFO on a CPU of its own choice makes the
+ * thread prompt as well), and writes of its own are not held up (IO_FLUSHER).
+ * Measured: under global pressure a server by TCP that is locked and nothing
+ * else came to a stop in 4 of 4 runs, a real-time one in none.
+ */
+#ifndef CORE_REALTIME_H
+#define CORE_REALTIME_H
+
+#include <stdint.h>
+
+/* For each: 0, or the negative errno for which it was not to be had. */
+struct realtime_got {
+	int32_t locked;     /* mlockall: what is touched stays in memory */
+	int32_t fifo;       /* SCHED_FIFO, priority 1 */
+	int32_t pinned;     /* to the last CPU that it may run on */
+	int32_t io_flusher; /* PR_SET_IO_FLUSHER: needs CAP_SYS_RESOURCE */
+};
+
+/* Get as much of it as is allowed for the calling thread (locked: the
+ * process).  FIFO only together with a CPU. */
+void realtime_enter(struct realtime_got *got);
+
+#endif /* CORE_REALTIME_H */

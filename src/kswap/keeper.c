@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kswap/keeper.h"
+
+#include "base/base.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#define LOOK_NS (50 * NS_PER_MS)
+#define GRACE_MS 1000
+
+static void over(struct keeper *k, int err)
+{
+	if (k->over)
+		return;
+	k->over = true;
+	timer_stop(k->reactor, &k->timer);
+	watch_stop(k->reactor, &k->watch);
+	k->ended(k, err);
+}
+
+int keeper_worker(const struct keeper *k)
+{
+	int serves = __atomic_load_n(&k->shared->worker, __ATOMIC_ACQUIRE);
+
+	return k->child.pid && serves == k->child.pid ? serves : 0;
+}
+
+static void look(struct timer *t)
+{
+	struct keeper *k = container_of(t, struct keeper, timer);
+	uint64_t now = clock_now_ns();
+
+	if (keeper_worker(k)) {
+		k->down_ns = now;
+	} else if (shared_state(k->shared) == SHARED_FAILED) {
+		over(k, k->shared->code);
+		return;
+	} else if (now - k->down_ns > KEEPER_DOWN_MS * NS_PER_MS) {
+		log_event(LOG_LEVEL_ERROR, "the swap device is given up",
+		          "down_ms=%u", KEEPER_DOWN_MS);
+		over(k, -ETIMEDOUT);
+		return;
+	}
+	timer_start(k->reactor, &k->timer, LOOK_NS);
+}
+
+static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
+{
+	const struct keeper *k = container_of(c, struct keeper, child);
+
+	fds[0] = k->device;
+	fds[1] = k->shared_fd;
+	return 2;
+}
+
+/* The kernel has let the file system go. */
+static void gone(struct watch *w, uint32_t events)
+{
+	(void)events;
+	over(container_of(w, struct keeper, watch), 0);
+}
+
+int keeper_start(struct keeper *k, struct err *e)
+{
+	int err;
+
+	k->over = false;
+	k->timer.fire = look;
+	k->down_ns = clock_now_ns();
+	k->child = (struct child){ .argv = k->argv,
+		                   .name = "swap-worker",
+		                   .prepare = prepare };
+	k->watch = (struct watch){ .fd = k->device, .ready = gone };
+	err = watch_start(k->reactor, &k->watch);
+	if (!err)
+		err = timer_start(k->reactor, &k->timer, LOOK_NS);
+	if (err)
+		return err_set(e, err, "no descriptor to watch /dev/fuse with");
+	return child_start(k->reactor, &k->child, e);
+}
+
+void keeper_stop(struct keeper *k)
+{
+	child_stop(&k->child, GRACE_MS);
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Donors that take their memory back, or are cut off, under a program that
+# checks each value that it reads: blocks move first, and what lost a copy gets
+# another one.  shows S14, S18, S19, X4
+. "$(dirname "$0")/lib-hosts.sh"
+need nft
+[ -r /dev/userfaultfd ] || { echo "no userfaultfd"; exit 77; }
+tests=${CAUSEWAY_BUILD:-$root/build}/tests
+M=$((1 << 20))
+stall_ms=5000 # of a check; it is under 1000 on a machine that has nothing else
+
+hosts alpha beta gamma delta
+for name in alpha beta gamma delta; do
+	launch $name
+done
+for name in alpha beta gamma delta; do
+	ready $name
+done
+for name in beta gamma delta; do
+	on $name donor offer --size 128M >/dev/null
+	on alpha node add $name "$(addresses $name)" >/dev/null
+done
+for name in beta gamma delta; do
+	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
+done
+
+patient=(--deadline 20000) # a donor that is slow, since the machine is, is well
+
+# begin WORDS...: a program on alpha that runs until it is told to end, its
+# words in run.log and its result in result.
+begin() {
+	: >"$work/run.log"
+	: >"$work/result"
+	rm -f "$work/end"
+	causeway --socket "$work/alpha/control.sock" run --local 28M --far 64M "$@" -- \
+		"$tests/far_hammer" until "$work/end" \
+		>"$work/result" 2>>"$work/run.log" &
+	program=$!
+	wait_for 20 said_or_dead 'checks begin' "$work/result" ||
+		fail "nothing begins"
+}
+
+# finish: its values were right, and no check took too long.
+finish() {
+	local longest
+	touch "$work/end"
+	wait $program || fail "wrong, or killed: $(cat "$work/run.log")"
+	longest=$(awk '$1 == "longest" { print $2 }' "$work/result")
+	[ "$longest" -lt $stall_ms ] || fail "a check took $longest ms"
+}
+
+said_or_dead() { # PATTERN FILE
+	says "$1" <"$2" || ! kill -0 $program 2>/dev/null
+}
+
+# said PATTERN: by `causeway run`, within 20 s.
+said() {
+	wait_for 20 said_or_dead "$1" "$work/run.log" || true
+	says "$1" <"$work/run.log" || fail "not said: $1; $(cat "$work/run.log")"
+}
+
+lent() { # NODE BYTES
+	[ "$(on "$1" --json donor list | jq .lent)" = "$2" ]
+}
+
+# Three donors, each with a part; one takes its memory back: the others have
+# room, and nothing is lost or stays there.
+begin "${patient[@]}" --donor beta,gamma,delta
+lent gamma $((48 * M)) || fail "$(on gamma donor list)"
+on beta donor withdraw --within 30 | says '48M are lent' || fail "nothing lent"
+said 'donor beta takes back 48 MiB'
+said 'donor beta has its memory back'
+lent beta 0 || fail "$(on beta donor list)"
+finish
+! says 'fails' <"$work/run.log" || fail "$(cat "$work/run.log")"
+
+# Nobody has room: the other copy serves alone, and when there is room again
+# there are two.
+begin "${patient[@]}" --donor gamma,delta
+on gamma donor withdraw --within 30 >/dev/null
+said 'no other donor has room'
+said 'donor gamma has its memory back'
+lent gamma 0 || fail "$(on gamma donor list)"
+on gamma donor offer --size 128M >/dev/null
+said 'all pages have all their copies again'
+lent gamma $((64 * M)) || fail "$(on gamma donor list)"
+finish
+
+# The only copy, and nobody has room: it comes home.
+begin "${patient[@]}" --donor gamma --copies 1
+on gamma donor withdraw --within 30 >/dev/null
+said 'donor gamma has its memory back'
+lent gamma 0 || fail "$(on gamma donor list)"
+finish
+
+# A loan that is not given back in time is taken.
+on beta donor offer --size 128M >/dev/null
+begin "${patient[@]}" --donor beta,delta
+kill -STOP $program
+on beta donor withdraw --within 1 >/dev/null
+wait_for 5 lent beta 0 || fail "$(on beta donor list)"
+kill -CONT $program
+said 'donor beta fails'
+finish
+
+# A black hole: packets of a donor vanish.  Its copies are made again on
+# another one, so that the next death costs nothing either.
+on beta donor offer --size 128M >/dev/null
+on gamma donor offer --size 128M >/dev/null
+begin --deadline 1500 --donor beta,gamma,delta
+inside beta nft -f - <<-END
+	table inet hole {
+		chain in { type filter hook input priority 0; policy drop; }
+		chain out { type filter hook output priority 0; policy drop; }
+	}
+END
+said 'donor beta fails'
+said 'all pages have all their copies again'
+end_node gamma KILL
+said 'donor gamma fails'
+finish

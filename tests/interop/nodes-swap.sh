@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The kernel swaps to memory of two other nodes, for programs with a limit:
+# the process that serves it is killed again and again, then a donor is, and
+# every word is right; what cannot be brought back is not.
+# shows S16 (the host's kernel), S18, S21, S22
+. "$(dirname "$0")/lib-hosts.sh"
+[ -w /dev/fuse ] || { echo "no FUSE here"; exit 77; }
+[ -w /dev/loop-control ] || { echo "no loop devices here"; exit 77; }
+tests=${CAUSEWAY_BUILD:-$root/build}/tests
+
+# Whatever happens, the kernel does not swap to something that is gone.
+end_swap() {
+	local status=$?
+	set +e
+	[ $status -eq 0 ] || on alpha --json swap status >"$work/status.log" 2>&1
+	on alpha swap off >/dev/null 2>&1 || [ -z "$device" ] ||
+		swapoff "$device" 2>/dev/null
+	[ $status -eq 0 ] || cp "$work/alpha/swap.log" "$work/" 2>/dev/null
+	(exit $status)
+	clean
+}
+device=
+trap end_swap EXIT
+
+hosts alpha beta gamma
+for name in alpha beta gamma; do
+	node $name
+done
+for name in beta gamma; do
+	on alpha node add $name "$(addresses $name)" >/dev/null
+	on $name window create far --size 176M --allow alpha:rw >/dev/null
+	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
+done
+donors=beta/far,gamma/far
+
+on alpha swap status 2>/dev/null && fail "a device before there is one"
+on alpha run --local 16M --via swap -- true 2>/dev/null && fail "no device"
+on alpha swap on --size 1G --donor $donors 2>"$work/said" && fail "too large"
+grep -q 'does not fit' "$work/said" || fail "$(cat "$work/said")"
+on alpha swap on --size 160M --donor $donors 2>"$work/said" || {
+	grep -q 'not permitted' "$work/said" && { echo "no swapon here"; exit 77; }
+	fail "$(cat "$work/said")"
+}
+device=$(on alpha --json swap status | jq -r .device)
+on alpha swap on --size 1M --donor $donors 2>/dev/null && fail "a second one"
+
+# swap FILTER: of its status, by jq.
+swap() {
+	{ on alpha --json swap status || [ $? -eq 4 ]; } | jq -r "$1"
+}
+worker_is_not() {
+	[ "$(swap .worker)" != "$1" ] && [ "$(swap .worker)" != 0 ]
+}
+kill_worker() {
+	local pid
+	pid=$(swap .worker)
+	kill -KILL "$pid"
+	wait_for 10 worker_is_not "$pid" || fail "no new worker"
+}
+
+# What version 1 of cgroups would kill, swap or no swap.
+seq 1 200000 | shuf --random-source=<(yes) >"$work/numbers"
+sort -n "$work/numbers" >"$work/sorted"
+on alpha run --local 16M --via swap -- sort -n --parallel=2 -S 40M \
+	"$work/numbers" >"$work/far-sorted" || fail "sort"
+cmp "$work/sorted" "$work/far-sorted" || fail "sort"
+for name in beta gamma; do
+	has_written alpha $name $((8 << 20)) || fail "$name was not used"
+done
+
+on alpha run --local 32M --via swap -- "$tests/mem_check" 96 6 2 &
+program=$!
+sleep 1
+for _ in 1 2 3; do
+	kill_worker
+	sleep 0.3
+done
+end_node gamma KILL
+sleep 0.5
+kill_worker # the next one finds one donor dead
+wait $program || fail "mem_check: $?"
+code=0
+on alpha swap status || code=$?
+[ $code = 4 ] || fail "status exits $code, not 4"
+[ "$(swap '.donors[1].state')" = lost ] || fail "gamma is not lost"
+[ "$(swap .workers)" = 5 ] || fail "$(swap .workers) workers"
+[ "$(swap '.bad_seals + .read.errors')" = 0 ] || fail "errors"
+
+# A program that loads no agent goes this way by itself.
+cp "$tests/mem_check" "$work/setuid"
+chmod u+s "$work/setuid"
+on alpha run --local 32M --donor beta/far --copies 1 -- "$work/setuid" 48 1 \
+	2>"$work/said" || fail "setuid"
+grep -q 'setuid' "$work/said" || fail "$(cat "$work/said")"
+
+keeper=$(swap .keeper)
+on alpha swap off
+gone "$keeper" || fail "the keeper is still there"
+says "$device" /proc/swaps && fail "$device is still on"
+[ ! -e "/sys/block/${device#/dev/}/loop" ] || fail "$device is still set up"
+
+# One copy, and nobody who has it: reads fail, and off with it all the same.
+on alpha swap on --size 64M --donor beta/far --copies 1
+on alpha run --local 16M --via swap -- "$tests/mem_check" 40 60 &
+program=$!
+sleep 1
+end_node beta KILL
+code=0
+wait $program || code=$?
+[ $code = 135 ] || fail "exit code $code"
