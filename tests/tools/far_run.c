@@ -34,6 +34,12 @@ static void lost(void *ctx, pid_t pid, const char *why)
 	fprintf(stderr, "far_run: process %d is lost: %s\n", pid, why);
 }
 
+static void stuck(void *ctx, const char *why)
+{
+	(void)ctx;
+	fprintf(stderr, "far_run: pages stay: %s\n", why);
+}
+
 static void report(const struct pager *p)
 {
 	struct pager_stats s;
@@ -59,7 +65,7 @@ int main(int argc, char **argv)
 		                         .spin_max_us = 50,
 		                         .uring_depth = 128 };
 	struct watch death = { .events = EPOLLIN, .ready = ended };
-	struct pager_opts o = { .lost = lost };
+	struct pager_opts o = { .lost = lost, .stuck = stuck };
 	struct block_device *device;
 	struct pager *p;
 	struct err e = { 0 };
