@@ -35,7 +35,7 @@ both() {
 	[ -z "$long" ] || parts="0 2 4"
 	for part in $parts; do
 		rm -f out
-		if [ $part = 0 ]; then
+		if [ "$part" = 0 ]; then
 			limit=16G
 		else
 			limit=$((peak / part > least ? peak / part : least))
@@ -44,7 +44,7 @@ both() {
 		[ ! -f out ] || sha256sum out >>said
 		$filter said >"$name.$part"
 		cmp "$name.0" "$name.$part" || fail "$name: another result"
-		if [ $part = 0 ]; then
+		if [ "$part" = 0 ]; then
 			peak=$(count peak)
 		else
 			[ "$(count moved_out)" -gt 500 ] ||
@@ -112,7 +112,7 @@ for i in order[:20000]:
         sys.exit(f"k{i}: {head} {body[:16]}")
 END
 for limit in ${long:+32M} 16M; do
-	far $limit memcached -u root -m 200 -t 2 -s "$work/memcached.sock" &
+	far "$limit" memcached -u root -m 200 -t 2 -s "$work/memcached.sock" &
 	server=$!
 	wait_for 20 test -S memcached.sock || fail "memcached does not start"
 	$python values.py "$work/memcached.sock" || fail "memcached: a value"
