@@ -34,6 +34,7 @@ struct run {
 	uint64_t local;
 	uint64_t far;
 	unsigned copies;
+	unsigned deadline_ms; /* 0: by itself */
 };
 
 static int failed(struct run *r, const struct err *e)
@@ -87,6 +88,7 @@ static int open_donors(struct run *r, struct err *e)
 		.socket = socket,
 		.donors = cli_option(r->cli, "donor"),
 		.copies = r->copies,
+		.deadline_ms = r->deadline_ms,
 		.size = r->far,
 		.or_less = !cli_option(r->cli, "far"),
 		.say = say,
@@ -173,11 +175,16 @@ static unsigned count_names(const char *list)
 static int take_copies(struct run *r)
 {
 	struct cli *cli = r->cli;
-	uint64_t copies = 2;
+	uint64_t copies = 2, deadline = 0;
 	int status = request_number_option(cli, "copies", &copies);
 
+	if (!status)
+		status = request_number_option(cli, "deadline", &deadline);
 	if (status)
 		return status;
+	if (cli_option(cli, "deadline") && (deadline < 50 || deadline > 60000))
+		return cli_usage(cli, "--deadline is 50 to 60000 ms");
+	r->deadline_ms = (unsigned)deadline;
 	if (copies < 1 || copies > 2)
 		return cli_usage(cli, "--copies is 1 or 2");
 	r->copies = (unsigned)copies;

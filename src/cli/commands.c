@@ -51,7 +51,8 @@ static const struct cli_cmd table[] = {
 	  .run = cmd_top_run },
 	{ .path = "run",
 	  .args = "--local SIZE [--donor NODE[/WINDOW]...] [--store DRIVE] "
-	          "[--via swap] [--far SIZE] [--copies N] [--encrypt] "
+	          "[--via swap] [--far SIZE] [--copies N] [--deadline MS] "
+	          "[--encrypt] "
 	          "-- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
 	  .example = "run --local 1G --donor beta,gamma -- sort big",
@@ -67,6 +68,9 @@ static const struct cli_cmd table[] = {
 	               { "far", "SIZE",
 	                 "memory to ask nodes for; up to 4 x --local" },
 	               { "copies", "N", "donors that keep each page; 2" },
+	               { "deadline", "MS",
+	                 "how long a donor may be silent; 700, 1500 if nobody "
+	                 "else has what it has" },
 	               { "encrypt", NULL, "what leaves" },
 	               { "via", "WAY",
 	                 "uffd, or swap: by the device of 'swap on'" } },

@@ -322,10 +322,26 @@ static void put_key(void *ctx, const struct window_key_info *k)
 {
 	const struct key_page *p = ctx;
 
-	if (k->window)
+	if (k->window && !k->is_loan) /* a node may have several loans */
 		metrics_value(p->f, p->total,
 		              LABELS("window", k->window, "peer", k->holder),
 		              at(k, p->counter));
+}
+
+static void put_offer(struct daemon *n, FILE *f)
+{
+	struct window_offer_info i;
+
+	window_offer_get(n->fabric.host, &i);
+	metrics_family(f, "causeway_donor_offered_bytes", METRICS_GAUGE,
+	               "bytes", "Memory that other nodes may borrow");
+	metrics_value(f, "causeway_donor_offered_bytes", NULL, i.offered);
+	metrics_family(f, "causeway_donor_lent_bytes", METRICS_GAUGE, "bytes",
+	               "Memory that other nodes have borrowed");
+	metrics_value(f, "causeway_donor_lent_bytes", NULL, i.lent);
+	metrics_family(f, "causeway_donor_loans", METRICS_GAUGE, NULL,
+	               "Loans that it is in");
+	metrics_value(f, "causeway_donor_loans", NULL, i.n_loans);
 }
 
 static void put_fabric(struct daemon *n, void *arg)
@@ -339,6 +355,7 @@ static void put_fabric(struct daemon *n, void *arg)
 		put_latencies(n, arg);
 	}
 	put_refused(n, arg);
+	put_offer(n, arg);
 	for (size_t i = 0; i < ARRAY_LEN(key_counters); i++) {
 		p.counter = &key_counters[i];
 		p.total = total;

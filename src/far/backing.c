@@ -89,6 +89,13 @@ static void donor_recalled(void *ctx, unsigned left_ms)
 	store_leave(p->backing->store, p->index);
 }
 
+static unsigned deadline(const struct backing *b, bool is_alone)
+{
+	if (b->opts.deadline_ms)
+		return b->opts.deadline_ms;
+	return is_alone ? DONOR_ALONE_MS : DONOR_DEADLINE_MS;
+}
+
 static struct donor_opts donor_opts_of(struct backing *b, struct source *s,
                                        uint64_t length)
 {
@@ -136,6 +143,18 @@ static void keep_piece(struct backing *b, struct piece *p, unsigned index)
 	free(b->piece[index]);
 	b->piece[index] = p;
 	p->index = index;
+}
+
+/*
+ * Whoever is silent longer is taken for dead, unless nobody else has what it
+ * has: when all are silent it is rather this host that is slow.
+ */
+static void set_deadlines(struct backing *b, bool is_alone)
+{
+	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
+		if (b->piece[i] && b->piece[i]->dev)
+			donor_set_deadline(b->piece[i]->dev,
+			                   deadline(b, is_alone));
 }
 
 /* -- more room ------------------------------------------------------------- */
@@ -203,6 +222,7 @@ static void ask_next(struct backing *b)
 		    MIB(b->wanted),
 		    b->opts.copies > 1 ? ": there is one copy of them" : "");
 	b->is_alone = true;
+	set_deadlines(b, true);
 	store_no_room(b->store);
 	(void)timer_start(b->opts.reactor, &b->retry, RETRY_NS);
 }
@@ -235,17 +255,6 @@ static const char *name_of(const struct backing *b, unsigned index)
 	return b->piece[index] ? b->piece[index]->source->name : "the spare";
 }
 
-/*
- * Whoever is silent longer is taken for dead, unless nobody else has what it
- * has: when all are silent it is rather this host that is slow.
- */
-static void set_deadlines(struct backing *b, unsigned ms)
-{
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
-		if (b->piece[i] && b->piece[i]->dev)
-			donor_set_deadline(b->piece[i]->dev, ms);
-}
-
 static void forget_device(struct backing *b, unsigned index)
 {
 	if (b->piece[index])
@@ -257,7 +266,7 @@ static void store_lost(void *ctx, unsigned index, int err)
 	struct backing *b = ctx;
 
 	forget_device(b, index);
-	set_deadlines(b, DONOR_ALONE_MS);
+	set_deadlines(b, true);
 
 	say(b, "donor %s fails (%s): %s", name_of(b, index), strerror(-err),
 	    b->opts.copies > 1 ? "what it had comes from the other copies"
@@ -277,8 +286,7 @@ static void store_whole(void *ctx)
 {
 	struct backing *b = ctx;
 
-	if (b->opts.copies > 1)
-		set_deadlines(b, DONOR_DEADLINE_MS);
+	set_deadlines(b, b->opts.copies == 1);
 	say(b, "all pages have all their copies again");
 }
 
@@ -380,19 +388,24 @@ static int borrow_all(struct opening *o, uint64_t need, struct err *e)
 static int open_all(struct opening *o, struct err *e)
 {
 	struct backing *b = o->backing;
-	uint64_t need = b->opts.size * b->opts.copies;
-	int err = 0;
+	uint64_t once = round_up(b->opts.size);
+	uint64_t need = once * b->opts.copies;
+	int err;
 
-	for (unsigned i = 0; i < b->n_sources && !err; i++) {
+	for (unsigned i = 0; i < b->n_sources; i++) {
+		uint64_t has;
+
 		if (b->source[i].is_lender)
 			continue;
 		err = open_piece(o, &b->source[i], 0, NULL, e);
-		if (!err)
-			need -= need < o->donors[o->n - 1]->size
-			                ? need
-			                : o->donors[o->n - 1]->size;
+		if (err)
+			return err;
+		/* More than one copy of each block is of no use there. */
+		has = o->donors[o->n - 1]->size;
+		has = has < once ? has : once;
+		need -= need < has ? need : has;
 	}
-	return err ? err : borrow_all(o, need, e);
+	return borrow_all(o, need, e);
 }
 
 static int make_store(struct opening *o, struct err *e)

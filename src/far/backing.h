@@ -40,11 +40,14 @@ struct reactor;
 
 struct backing_opts {
 	struct reactor *reactor;
-	const char *socket; /* window.sock of this node's daemon */
-	const char *donors; /* "beta,gamma/far,delta" */
-	unsigned copies;    /* 1 or 2 */
-	uint64_t size;      /* bytes that nodes are asked to keep, once */
-	bool or_less;       /* be content with what they have */
+	const char *socket;   /* window.sock of this node's daemon */
+	const char *donors;   /* "beta,gamma/far,delta" */
+	unsigned copies;      /* 1 or 2 */
+	unsigned deadline_ms; /* a donor that is silent longer is out; 0:
+	                       * DONOR_DEADLINE_MS, DONOR_ALONE_MS if nobody
+	                       * else has what it has */
+	uint64_t size;        /* bytes that nodes are asked to keep, once */
+	bool or_less;         /* be content with what they have */
 	/* Where blocks go that no donor has room for; a drive.  The backing's
 	 * from here on, also on failure.  NULL: nowhere. */
 	struct block_device *spare;

@@ -38,7 +38,7 @@
 
 #define DONOR_REQUEST 65536u   /* bytes */
 #define DONOR_COMMANDS 128u    /* at once; more wait */
-#define DONOR_DEADLINE_MS 400u /* of a request, where there is another copy */
+#define DONOR_DEADLINE_MS 700u /* of a request, where there is another copy */
 #define DONOR_ALONE_MS 1500u   /* where there is none */
 #define DONOR_BRIDGE_MS 30000u /* how long to wait for the daemon */
 

@@ -62,6 +62,7 @@ struct switch_group {
 	uint8_t mask[32];
 	uint8_t draining[32]; /* ports with packets chosen before the change */
 	uint64_t changed;     /* tick of the last change; 0: settled */
+	uint32_t uses;        /* LIDs that are bound to it */
 };
 
 /* A virtual LID that cannot be delivered by some neighbours, or by us. */
@@ -83,7 +84,8 @@ struct switch_part {
 	unsigned n_groups;
 	uint16_t *lids; /* group of a LID; lids_room entries */
 	unsigned lids_room;
-	uint8_t ways[32]; /* ports to switches that take part in LagSkip */
+	unsigned lids_first; /* none below it was ever bound */
+	uint8_t ways[32];    /* ports to switches that take part in LagSkip */
 	struct switch_skip *skips; /* n_skips, by LID */
 	unsigned n_skips, skips_room;
 	uint32_t seed;

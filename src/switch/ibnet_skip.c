@@ -86,44 +86,38 @@ bool ibnet_skips(const struct switch_part *sw, uint16_t lid, unsigned port)
 
 /* -- what we can deliver --------------------------------------------------- */
 
-static bool is_live(const struct ibnet_node *n, uint16_t lid, unsigned port)
-{
-	return port_is_active(&n->ports[port]) &&
-	       !ibnet_skips(n->sw, lid, port);
-}
+enum delivery {
+	NOTHING, /* no group and no entry: nobody sends it to us */
+	BY_END,  /* to a port of the host */
+	BY_WAY,  /* to other switches */
+};
 
-/* Of a group with ports to the host itself only these count: what comes from a
- * neighbour takes no other. */
-static bool group_is_dead(const struct ibnet_node *n, uint16_t lid,
-                          const struct switch_group *g)
-{
-	bool ends = false, end_lives = false, way_lives = false, any = false;
-
-	for (unsigned p = 1; p <= n->n_ports; p++) {
-		if (!mask_has(g->mask, p))
-			continue;
-		any = true;
-		if (mask_has(n->sw->ways, p)) {
-			way_lives |= is_live(n, lid, p);
-		} else {
-			ends = true;
-			end_lives |= is_live(n, lid, p);
-		}
-	}
-	return any && !(ends ? end_lives : way_lives);
-}
-
-/* A LID that has no group and no entry is nobody's to tell about. */
-static bool is_dead(const struct ibnet_node *n, uint16_t lid)
+/* How a LID goes on from here, and whether it does; `alive`: a port that is
+ * taken to be live, 0: none.  Of a group with ports to the host itself only
+ * these count: what comes from a neighbour takes no other. */
+static enum delivery deliver(const struct ibnet_node *n, uint16_t lid,
+                             unsigned alive, bool *works)
 {
 	const struct switch_part *sw = n->sw;
 	const struct switch_group *g = ibnet_group_of(n->sw, lid);
-	unsigned out;
+	uint8_t out = lid < sw->lft_room ? sw->lft[lid] : SMP_LFT_NO_PORT;
+	enum delivery how = NOTHING;
 
-	if (g)
-		return group_is_dead(n, lid, g);
-	out = lid < sw->lft_room ? sw->lft[lid] : SMP_LFT_NO_PORT;
-	return out && out <= n->n_ports && !is_live(n, lid, out);
+	*works = false;
+	for (unsigned p = 1; p <= n->n_ports; p++) {
+		bool way = mask_has(sw->ways, p);
+
+		if (g ? !mask_has(g->mask, p) : p != out)
+			continue;
+		if (!way && how != BY_END)
+			*works = false;
+		if (!way || how == NOTHING)
+			how = way ? BY_WAY : BY_END;
+		if (way == (how == BY_WAY))
+			*works |= p == alive || (port_is_active(&n->ports[p]) &&
+			                         !ibnet_skips(sw, lid, p));
+	}
+	return how;
 }
 
 /* -- telling --------------------------------------------------------------- */
@@ -173,14 +167,24 @@ static void say(struct telling *t, uint16_t lid, bool dead)
 	t->skip.lid[t->skip.n++] = lid;
 }
 
-/* Say it if it is not what was said before. */
-static void check(struct telling *t, uint16_t lid)
+/*
+ * Say what has changed since.  Where a member ends, whatever cannot be
+ * delivered is said; elsewhere what could be as long as port `lost` was live,
+ * which saves us from saying of everything that it is not there yet.
+ */
+static void check(struct telling *t, uint16_t lid, unsigned lost)
 {
 	struct switch_part *sw = t->node->sw;
 	struct switch_skip *k = find(sw, lid);
-	bool dead = is_dead(t->node, lid);
+	bool told = k && k->told, works, worked = false;
+	enum delivery how = deliver(t->node, lid, 0, &works);
+	bool dead;
 
-	if (dead == (k && k->told))
+	if (how == BY_WAY && lost)
+		deliver(t->node, lid, lost, &worked);
+	dead = how == BY_END ? !works
+	                     : how == BY_WAY && !works && (told || worked);
+	if (dead == told)
 		return;
 	k = need(sw, lid);
 	if (!k)
@@ -204,34 +208,36 @@ struct which {
 	unsigned first, end;
 	const struct switch_group *group; /* NULL: any */
 	unsigned port;                    /* 0: any */
+	unsigned lost;                    /* a port that was live before */
 };
 
 static void check_some(struct ibnet_node *n, const struct which *w)
 {
 	struct telling t = { .node = n };
 	struct switch_part *sw = n->sw;
+	unsigned lid = w->first > sw->lids_first ? w->first : sw->lids_first;
 
 	if (!tells(n))
 		return;
-	for (unsigned lid = w->first; lid < w->end && lid < sw->lids_room;
-	     lid++) {
+	for (; lid < w->end && lid < sw->lids_room; lid++) {
 		const struct switch_group *g =
 			ibnet_group_of(sw, (uint16_t)lid);
 
 		if (g && (!w->group || g == w->group) &&
 		    (!w->port || mask_has(g->mask, w->port)))
-			check(&t, (uint16_t)lid);
+			check(&t, (uint16_t)lid, w->lost);
 	}
-	for (unsigned i = 0; i < sw->n_skips; i++)
-		if (sw->skips[i].lid >= w->first && sw->skips[i].lid < w->end)
-			check(&t, sw->skips[i].lid);
+	for (unsigned i = place(sw, (uint16_t)w->first);
+	     i < sw->n_skips && sw->skips[i].lid < w->end; i++)
+		check(&t, sw->skips[i].lid, w->lost);
 	flush(&t);
 	tidy(sw);
 }
 
 void ibnet_skip_group(struct ibnet_node *n, const struct switch_group *g)
 {
-	check_some(n, &(struct which){ .end = UINT16_MAX, .group = g });
+	if (g->uses)
+		check_some(n, &(struct which){ .end = UINT16_MAX, .group = g });
 }
 
 void ibnet_skip_lids(struct ibnet_node *n, unsigned first, unsigned count)
@@ -261,11 +267,13 @@ void ibnet_skip_port(struct ibnet_port *p)
 	struct ibnet_node *n = p->node;
 	bool active = port_is_active(p);
 
+	check_some(n, &(struct which){ .end = UINT16_MAX,
+	                               .port = p->number,
+	                               .lost = active ? 0 : p->number });
 	/* What a neighbour said is gone with it. */
 	for (unsigned i = 0; !active && i < n->sw->n_skips; i++)
 		n->sw->skips[i].mask[p->number / 8] &=
 			(uint8_t) ~(1u << p->number % 8);
-	check_some(n, &(struct which){ .end = UINT16_MAX, .port = p->number });
 	if (active && mask_has(n->sw->ways, p->number))
 		tell_again(n, p->number);
 }
@@ -275,6 +283,7 @@ void ibnet_skip_mark(struct ibnet_port *from, uint16_t lid, bool dead)
 	struct ibnet_node *n = from->node;
 	struct switch_skip *k = dead ? need(n->sw, lid) : find(n->sw, lid);
 	struct switch_group *g = ibnet_group_of(n->sw, lid);
+	struct telling t = { .node = n };
 
 	if (!k || dead == mask_has(k->mask, from->number))
 		return;
@@ -282,5 +291,7 @@ void ibnet_skip_mark(struct ibnet_port *from, uint16_t lid, bool dead)
 	/* Flows come back to it; what left it has arrived or is lost. */
 	if (!dead && g)
 		ibnet_settle_group(n, g);
-	ibnet_skip_lids(n, lid, 1);
+	if (tells(n))
+		check(&t, lid, dead && port_is_active(from) ? from->number : 0);
+	flush(&t);
 }

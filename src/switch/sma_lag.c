@@ -306,6 +306,8 @@ static int grow_lids(struct switch_part *sw, unsigned n)
 
 	if (n <= sw->lids_room)
 		return 0;
+	if (!sw->lids_room)
+		sw->lids_first = n;
 	more = realloc(sw->lids, n * sizeof(*more));
 	if (!more)
 		return -1;
@@ -314,6 +316,12 @@ static int grow_lids(struct switch_part *sw, unsigned n)
 	sw->lids = more;
 	sw->lids_room = n;
 	return 0;
+}
+
+static void count_use(struct switch_part *sw, unsigned group, int change)
+{
+	if (group < sw->n_groups)
+		sw->groups[group].uses += (uint32_t)change;
 }
 
 uint16_t sma_set_lag_lids(struct sma_call *c)
@@ -329,12 +337,20 @@ uint16_t sma_set_lag_lids(struct sma_call *c)
 		if (w.group[i] != LAG_NO_GROUP &&
 		    w.group[i] >= IBNET_LAG_GROUPS)
 			return MAD_STATUS_BAD_VALUE;
+	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++)
+		if (w.group[i] != LAG_NO_GROUP &&
+		    grow_groups(sw, w.group[i] + 1u))
+			return MAD_STATUS_BUSY;
 	if (grow_lids(sw, first + LAG_LIDS_BLOCK))
 		return MAD_STATUS_BUSY;
+	if (first < sw->lids_first)
+		sw->lids_first = first;
 	for (unsigned i = 0; i < LAG_LIDS_BLOCK; i++) {
 		if (sw->lids[first + i] == w.group[i])
 			continue;
+		count_use(sw, sw->lids[first + i], -1);
 		sw->lids[first + i] = w.group[i];
+		count_use(sw, w.group[i], 1);
 		if (w.group[i] < sw->n_groups)
 			ibnet_settle_group(c->node, &sw->groups[w.group[i]]);
 	}

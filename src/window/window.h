@@ -209,6 +209,7 @@ struct window_key_info {
 	pid_t owner;        /* that process; 0: the daemon */
 	const char *holder; /* node */
 	bool local;         /* the holder is a process of this node */
+	bool is_loan;       /* `window` is then "(lent)" */
 	unsigned rights;
 	uint64_t length;
 	uint64_t lease_ms; /* left; 0: no end */

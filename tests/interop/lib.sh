@@ -20,6 +20,8 @@ clean() {
 	trap - EXIT
 	[ $status -ne 0 ] || [ -z "$keep" ] || exit 0
 	[ -z "$daemon_pid" ] || end_daemon TERM
+	# shellcheck disable=SC2207 # they are numbers
+	others+=($(jobs -p))
 	for pid in "${others[@]}"; do
 		kill -CONT "$pid" 2>/dev/null || true
 		kill "$pid" 2>/dev/null || true

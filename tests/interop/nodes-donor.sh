@@ -70,7 +70,7 @@ has beta free $((256 * M)) || fail "what was refused is lent"
 
 # Borrowed for as long as the program runs; by default 4 x --local.
 on gamma donor offer --size 256M >/dev/null
-begin alpha --donor beta,gamma -- "$tests/far_hammer" threads 20000 &
+begin alpha --deadline 20000 --donor beta,gamma -- "$tests/far_hammer" threads 4000 &
 program=$!
 wait_for 10 has gamma lent $((64 * M)) || fail "$(on gamma donor list)"
 has beta lent $((64 * M)) || fail "$(on beta donor list)"
@@ -79,11 +79,33 @@ on beta donor list | says 'alpha .*64M .*lent' || fail "$(on beta donor list)"
 # At the same time beta borrows itself, of gamma.
 on beta node add gamma "$(addresses gamma)" >/dev/null
 wait_for 10 peer_is beta gamma up || fail "$(on beta node list)"
-run beta --donor gamma --copies 1 -- "$tests/far_hammer" same ||
+run beta --deadline 20000 --donor gamma --copies 1 -- "$tests/far_hammer" threads 1000 ||
 	fail "beta as a borrower"
 wait $program || fail "over beta and gamma"
 for name in beta gamma; do
 	wait_for 5 has $name free $((256 * M)) || fail "$(on $name donor list)"
+done
+
+# The borrower's daemon dies and comes back, and ends and comes back: the
+# program goes on with what it has, and it is renewed and given back.
+on beta donor offer --size 256M --lease 40 >/dev/null
+begin alpha --deadline 20000 --donor beta,gamma -- \
+	"$tests/far_hammer" until "$work/end" &
+program=$!
+wait_for 10 has gamma lent $((64 * M)) || fail "$(on gamma donor list)"
+for signal in KILL TERM; do
+	end_node alpha $signal
+	has beta lent $((64 * M)) || fail "$(on beta donor list)"
+	node alpha
+	for name in beta gamma; do
+		wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
+	done
+	wait_for 10 has_written alpha gamma 1 || fail "it does not go on"
+done
+touch "$work/end"
+wait $program || fail "the daemon's end reached the program"
+for name in beta gamma; do
+	wait_for 5 has $name lent 0 || fail "$(on $name donor list)"
 done
 
 # A borrower that is killed has no more.

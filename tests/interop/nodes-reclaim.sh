@@ -26,6 +26,8 @@ for name in beta gamma delta; do
 	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
 done
 
+patient=(--deadline 20000) # a donor that is slow, since the machine is, is well
+
 # begin WORDS...: a program on alpha that runs until it is told to end, its
 # words in run.log and its result in result.
 begin() {
@@ -65,7 +67,7 @@ lent() { # NODE BYTES
 
 # Three donors, each with a part; one takes its memory back: the others have
 # room, and nothing is lost or stays there.
-begin --donor beta,gamma,delta
+begin "${patient[@]}" --donor beta,gamma,delta
 lent gamma $((48 * M)) || fail "$(on gamma donor list)"
 on beta donor withdraw --within 30 | says '48M are lent' || fail "nothing lent"
 said 'donor beta takes back 48 MiB'
@@ -76,7 +78,7 @@ finish
 
 # Nobody has room: the other copy serves alone, and when there is room again
 # there are two.
-begin --donor gamma,delta
+begin "${patient[@]}" --donor gamma,delta
 on gamma donor withdraw --within 30 >/dev/null
 said 'no other donor has room'
 said 'donor gamma has its memory back'
@@ -87,7 +89,7 @@ lent gamma $((64 * M)) || fail "$(on gamma donor list)"
 finish
 
 # The only copy, and nobody has room: it comes home.
-begin --donor gamma --copies 1
+begin "${patient[@]}" --donor gamma --copies 1
 on gamma donor withdraw --within 30 >/dev/null
 said 'donor gamma has its memory back'
 lent gamma 0 || fail "$(on gamma donor list)"
@@ -95,7 +97,7 @@ finish
 
 # A loan that is not given back in time is taken.
 on beta donor offer --size 128M >/dev/null
-begin --donor beta,delta
+begin "${patient[@]}" --donor beta,delta
 kill -STOP $program
 on beta donor withdraw --within 1 >/dev/null
 wait_for 5 lent beta 0 || fail "$(on beta donor list)"
@@ -107,7 +109,7 @@ finish
 # another one, so that the next death costs nothing either.
 on beta donor offer --size 128M >/dev/null
 on gamma donor offer --size 128M >/dev/null
-begin --donor beta,gamma,delta
+begin --deadline 1500 --donor beta,gamma,delta
 inside beta nft -f - <<-END
 	table inet hole {
 		chain in { type filter hook input priority 0; policy drop; }
