@@ -29,7 +29,7 @@ echo "$tests/mem_check 128 3 2" >"$work/run-it"
 
 began=$SECONDS
 boot_in=(causeway --socket "$work/alpha/control.sock" run --local 96M
-	--donor beta/far,gamma/far --)
+	--donor "beta/far,gamma/far" --)
 boot "$work/initrd" "" -m 256 >"$work/guest.log" 2>&1 &
 others+=($!)
 written() { # or it is over
