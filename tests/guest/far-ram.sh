@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A guest whose memory is larger than what it may keep here: QEMU is run with
-# far memory, by the pager with RAM that is QEMU's own, and by the kernel's
-# swap with RAM that it shares (memfd), as with other processes' devices.  A
-# donor is killed on the way, and every word in the guest is right.
+# far memory, a donor is killed on the way, and every word in the guest is
+# right.
 # shows S17, S18
 . "$(dirname "$0")/../interop/lib-hosts.sh"
 . "$(dirname "$0")/boot.sh"
