@@ -18,21 +18,27 @@
 
 /* -- readiness ------------------------------------------------------------ */
 
-static void set_wants(struct frame_lane *l, bool readable, bool writable)
-{
-	if (l->wants_read == readable && l->wants_write == writable)
-		return;
-	l->wants_read = readable;
-	l->wants_write = writable;
-	stream_want(l->stream, readable, writable);
-}
-
 static void heat(struct frame_lane *l)
 {
 	if (l->hot)
 		return;
 	l->hot = l->poller.hot = true;
 	poller_start(l->lane.reactor, &l->poller);
+}
+
+/* What the system cannot wait for is asked in every turn.
+ * @return whether it waits. */
+static bool set_wants(struct frame_lane *l, bool readable, bool writable)
+{
+	if (l->wants_read == readable && l->wants_write == writable)
+		return true;
+	l->wants_read = readable;
+	l->wants_write = writable;
+	if (stream_want(l->stream, readable, writable))
+		return true;
+	l->wants_read = l->wants_write = false;
+	heat(l);
+	return false;
 }
 
 static void cool(struct frame_lane *l)
@@ -155,8 +161,7 @@ static bool prepare_sleep(struct poller *p)
 	struct frame_lane *l = container_of(p, struct frame_lane, poller);
 
 	l->streak = 0;
-	set_wants(l, !l->out_is_full, l->wants_write);
-	return !l->backlog;
+	return set_wants(l, !l->out_is_full, l->wants_write) && !l->backlog;
 }
 
 static void stream_ready(struct stream *s)

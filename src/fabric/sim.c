@@ -238,10 +238,11 @@ static ssize_t sim_writev(struct stream *stream, const struct iovec *iov,
 	return (ssize_t)done;
 }
 
-static void sim_want(struct stream *stream, bool readable, bool writable)
+static bool sim_want(struct stream *stream, bool readable, bool writable)
 {
 	stream_of(stream)->wants_read = readable;
 	stream_of(stream)->wants_write = writable;
+	return true;
 }
 
 static uint64_t sim_unacknowledged(struct stream *stream)

@@ -46,8 +46,10 @@ struct stream_ops {
 	int (*connected)(struct stream *s);
 
 	/* Call ready() when it can be read and/or written, level-triggered;
-	 * both false: never.  Cheap when nothing changes. */
-	void (*want)(struct stream *s, bool readable, bool writable);
+	 * both false: never, and arrivals cost less.  Cheap when nothing
+	 * changes.  @return false: the system has no memory to wait with, as
+	 * if nothing were wanted; try now and then. */
+	bool (*want)(struct stream *s, bool readable, bool writable);
 
 	/* Bytes that were written and that the other end's machine has not
 	 * acknowledged; falls while the link makes progress. */
@@ -80,9 +82,9 @@ static inline ssize_t stream_writev(struct stream *s, const struct iovec *iov,
 	return s->ops->writev(s, iov, n);
 }
 
-static inline void stream_want(struct stream *s, bool readable, bool writable)
+static inline bool stream_want(struct stream *s, bool readable, bool writable)
 {
-	s->ops->want(s, readable, writable);
+	return s->ops->want(s, readable, writable);
 }
 
 static inline void stream_destroy(struct stream *s)

@@ -28,6 +28,13 @@ static struct tcp_stream *tcp_of(struct stream *s)
 	return container_of(s, struct tcp_stream, stream);
 }
 
+static void stop_watching(struct tcp_stream *t)
+{
+	if (t->watch.events)
+		watch_stop(t->reactor, &t->watch);
+	t->watch.events = 0;
+}
+
 /* -- moving bytes --------------------------------------------------------- */
 
 static int tcp_connected(struct stream *s)
@@ -76,12 +83,24 @@ static ssize_t tcp_writev(struct stream *s, const struct iovec *iov, unsigned n)
 	return sent >= 0 ? sent : -errno;
 }
 
-static void tcp_want(struct stream *s, bool readable, bool writable)
+/* Nothing wanted is no watch: else each arrival takes epoll's lock, in the
+ * sender's system call on the same host. */
+static bool tcp_want(struct stream *s, bool readable, bool writable)
 {
 	struct tcp_stream *t = tcp_of(s);
+	uint32_t events =
+		(readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
 
-	watch_modify(t->reactor, &t->watch,
-	             (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u));
+	if (events && t->watch.events) {
+		watch_modify(t->reactor, &t->watch, events);
+	} else if (events) {
+		t->watch.events = events;
+		if (watch_start(t->reactor, &t->watch))
+			t->watch.events = 0;
+	} else {
+		stop_watching(t);
+	}
+	return t->watch.events == events;
 }
 
 static uint64_t tcp_unacknowledged(struct stream *s)
@@ -110,7 +129,7 @@ static void tcp_destroy(struct stream *s)
 {
 	struct tcp_stream *t = tcp_of(s);
 
-	watch_stop(t->reactor, &t->watch);
+	stop_watching(t);
 	close(t->watch.fd);
 	free(t);
 }
@@ -126,8 +145,6 @@ static const struct stream_ops tcp_ops = {
 	.destroy = tcp_destroy,
 };
 
-/* An error or hang-up that nobody wants to hear of would be reported in every
- * turn; whoever wants nothing finds it by reading. */
 static void socket_ready(struct watch *w, uint32_t events)
 {
 	struct tcp_stream *t = container_of(w, struct tcp_stream, watch);
@@ -164,11 +181,6 @@ struct stream *tcp_stream_create(struct reactor *r, int fd)
 	t->stream.ops = &tcp_ops;
 	t->reactor = r;
 	t->watch = (struct watch){ .fd = fd, .ready = socket_ready };
-	if (watch_start(r, &t->watch)) {
-		close(fd);
-		free(t);
-		return NULL;
-	}
 	return &t->stream;
 }
 

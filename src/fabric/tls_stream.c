@@ -141,12 +141,14 @@ static int result_of(struct tls_stream *t, int ret)
 
 /* -- readiness ------------------------------------------------------------ */
 
-static void update_wants(struct tls_stream *t)
+/* A handshake that nothing can be waited for in ends at its deadline. */
+static bool update_wants(struct tls_stream *t)
 {
 	bool shaking = !t->open && !t->ended;
 
-	stream_want(t->below, shaking ? !t->needs_write : t->want_read,
-	            shaking ? t->needs_write : t->want_write || t->needs_write);
+	return stream_want(t->below, shaking ? !t->needs_write : t->want_read,
+	                   shaking ? t->needs_write
+	                           : t->want_write || t->needs_write);
 }
 
 static void queue_task(struct tls_stream *t)
@@ -296,7 +298,7 @@ static int tls_connected(struct stream *s)
 	return err;
 }
 
-static void tls_want(struct stream *s, bool readable, bool writable)
+static bool tls_want(struct stream *s, bool readable, bool writable)
 {
 	struct tls_stream *t = tls_of(s);
 
@@ -306,7 +308,7 @@ static void tls_want(struct stream *s, bool readable, bool writable)
 	if ((readable && t->open && t->left && SSL_has_pending(t->ssl)) ||
 	    ((readable || writable) && t->ended))
 		queue_task(t);
-	update_wants(t);
+	return update_wants(t);
 }
 
 static uint64_t tls_unacknowledged(struct stream *s)

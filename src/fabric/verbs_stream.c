@@ -285,10 +285,11 @@ static int verbs_connected(struct stream *s)
 	return -EAGAIN;
 }
 
-static void verbs_want(struct stream *s, bool readable, bool writable)
+static bool verbs_want(struct stream *s, bool readable, bool writable)
 {
 	verbs_stream_of(s)->want_read = readable;
 	verbs_stream_of(s)->want_write = writable;
+	return true;
 }
 
 static uint64_t verbs_unacknowledged(struct stream *s)

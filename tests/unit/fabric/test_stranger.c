@@ -242,7 +242,7 @@ static void the_slow_ones_are_cut(void **state)
 			closed[i] = true;
 			n++;
 			/* not before its time, which honest ones have too */
-			assert_true(took >
+			assert_true(clock_now_ns() - began >
 			            (AUTH_TIME_LIMIT_MS - 100) * NS_PER_MS);
 		}
 	}
