@@ -11,6 +11,7 @@
 #include "cli/foreground.h"
 #include "cli/request.h"
 #include "cli/run.h"
+#include "cli/run_report.h"
 #include "core/reactor.h"
 #include "drive/drive.h"
 #include "far/backing.h"
@@ -30,6 +31,7 @@ struct run {
 	struct block_device *device;
 	struct pager *pager;
 	struct foreground program;
+	struct run_report report;
 	bool by_swap;
 	uint64_t local;
 	uint64_t far;
@@ -62,6 +64,16 @@ static void program_lost(void *ctx, pid_t pid, const char *why)
 	        "causeway: process %d had to be killed: %s; two donors keep "
 	        "a program alive when one of them dies\n",
 	        pid, why);
+}
+
+static void pages_stay(void *ctx, const char *why)
+{
+	const struct run *r = ctx;
+
+	fprintf(r->cli->err,
+	        "causeway: pages stay here, and the program may grow beyond "
+	        "its limit: %s on the donors\n",
+	        why);
 }
 
 /* -- where pages go -------------------------------------------------------- */
@@ -119,6 +131,7 @@ static int start(struct run *r, struct err *e)
 	struct pager_opts po = { .local = r->local,
 		                 .encrypt = cli_option(r->cli, "encrypt"),
 		                 .lost = program_lost,
+		                 .stuck = pages_stay,
 		                 .ctx = r };
 	pid_t pid;
 	int err = reactor_create(&ro, &r->reactor, e);
@@ -136,11 +149,26 @@ static int start(struct run *r, struct err *e)
 		err = foreground_signals(&r->program, r->reactor, e);
 	if (!err)
 		err = launch_start(r->pager, (char **)r->cli->words, &pid, e);
-	return err ? err : foreground_watch(&r->program, pid, e);
+	if (!err)
+		err = foreground_watch(&r->program, pid, e);
+	if (err)
+		return err;
+	r->report = (struct run_report){
+		.reactor = r->reactor,
+		.pager = r->pager,
+		.socket = r->cli->socket,
+		.program = r->cli->words[0],
+		.donors = cli_option(r->cli, "donor"),
+	};
+	if (!r->report.donors)
+		r->report.donors = cli_option(r->cli, "store");
+	run_report_start(&r->report);
+	return 0;
 }
 
 static void end(struct run *r)
 {
+	run_report_stop(&r->report);
 	pager_destroy(r->pager);
 	block_close(r->device);
 }
@@ -155,10 +183,16 @@ static void report(const struct run *r)
 	fprintf(r->cli->err,
 	        "causeway: %" PRIu64 " faults (p50 %.0f us, p99 %.0f us), "
 	        "%" PRIu64 " pages read, %" PRIu64 " ahead of time; %" PRIu64
-	        " pages left, %" PRIu64 " written, %" PRIu64 " unchanged\n",
+	        " pages left, %" PRIu64 " written, %" PRIu64
+	        " unchanged; at most %" PRIu64 " MiB here\n",
 	        s.faults, (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000, s.read,
-	        s.prefetched, s.moved_out, s.written, s.clean);
+	        s.prefetched, s.moved_out, s.written, s.clean, s.peak >> 20);
+	if (s.strays)
+		fprintf(r->cli->err,
+		        "causeway: %" PRIu64 " children were made without "
+		        "libc: they kept all that they fetched\n",
+		        s.strays);
 }
 
 /* -- the command line ------------------------------------------------------ */

@@ -34,6 +34,20 @@ static struct json_object *earlier(const struct view *v, const char *list,
 	return NULL;
 }
 
+/* The same, where the key is a number. */
+static struct json_object *earlier_number(const struct view *v,
+                                          const char *list, const char *key,
+                                          struct json_object *o)
+{
+	struct json_object *array = print_member(v->before, list);
+
+	for (size_t i = 0; i < print_length(array); i++)
+		if (print_number(print_at(array, i), key) ==
+		    print_number(o, key))
+			return print_at(array, i);
+	return NULL;
+}
+
 /* Counters that went back belong to a daemon that was started again. */
 static double rate(const struct view *v, struct json_object *now,
                    struct json_object *before, const char *key)
@@ -166,6 +180,67 @@ static void show_exports(struct view *v)
 	end(&t, v);
 }
 
+/* Of the pages that a program needed again, how many were there before it
+ * asked; since it started. */
+static void share_cell(struct print_table *t, uint64_t part, uint64_t rest)
+{
+	char text[16] = "-";
+
+	if (part + rest)
+		snprintf(text, sizeof(text), "%.0f%%",
+		         100.0 * (double)part / (double)(part + rest));
+	print_cell(t, text);
+}
+
+static void time_cell(struct print_table *t, uint64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.0f us", (double)ns / 1000);
+	print_cell(t, text);
+}
+
+static void show_program(struct view *v, struct print_table *t,
+                         struct json_object *o)
+{
+	static const char *const sizes[] = { "local", "resident", "away" };
+	struct json_object *b = earlier_number(v, "programs", "pid", o);
+	uint64_t read = print_number(o, "read");
+	uint64_t ahead = print_number(o, "prefetched");
+	uint64_t used = print_number(o, "used");
+	char text[24];
+
+	print_cell(t, print_text(o, "program"));
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		print_cell(t, print_size(print_number(o, sizes[i]), text));
+	count_cell(t, rate(v, o, b, "faults"));
+	time_cell(t, print_number(o, "p50_ns"));
+	time_cell(t, print_number(o, "p99_ns"));
+	share_cell(t, used, read - ahead);
+	share_cell(t, used, ahead > used ? ahead - used : 0);
+	count_cell(t, rate(v, o, b, "read"));
+	count_cell(t, rate(v, o, b, "moved_out"));
+	print_cell(t, print_text(o, "donors"));
+}
+
+static void show_programs(struct view *v)
+{
+	static const char *const names[] = { "PROGRAM", "LOCAL",    "RESIDENT",
+		                             "AWAY",    "FAULTS/s", "P50",
+		                             "P99",     "HIT",      "AHEAD",
+		                             "IN/s",    "OUT/s",    "DONORS",
+		                             NULL };
+	struct json_object *list = print_member(v->now, "programs");
+	struct print_table t;
+
+	if (!print_length(list))
+		return;
+	begin(&t, names, 0x7fe);
+	for (size_t i = 0; i < print_length(list); i++)
+		show_program(v, &t, print_at(list, i));
+	end(&t, v);
+}
+
 static void show(struct view *v, bool terminal)
 {
 	if (terminal)
@@ -176,6 +251,7 @@ static void show(struct view *v, bool terminal)
 	show_peers(v);
 	show_windows(v);
 	show_exports(v);
+	show_programs(v);
 	fflush(v->out);
 }
 

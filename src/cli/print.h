@@ -31,7 +31,7 @@ struct json_object *print_at(struct json_object *array, size_t i);
 
 /* -- tables --------------------------------------------------------------- */
 
-#define PRINT_COLUMNS_MAX 10
+#define PRINT_COLUMNS_MAX 12
 
 /*
  * Cells are added row by row, the headings first, and are copied; columns of

@@ -223,6 +223,7 @@ static const struct rpc_binding bindings[] = {
 	{ "window.revoke", daemon_window_revoke },
 	{ "window.list", daemon_window_list },
 	{ "window.remove", daemon_window_remove },
+	{ "far.report", daemon_far_report },
 	{ "doctor", daemon_doctor },
 	{ "daemon.stop", stop_called },
 };
@@ -249,6 +250,7 @@ static int make_rpc(void *ctx)
 
 static void free_rpc(void *ctx)
 {
+	daemon_far_free(ctx);
 	rpc_server_destroy(((struct daemon *)ctx)->rpc);
 }
 

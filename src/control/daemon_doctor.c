@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #define FILES_MIN 4096u /* a connection takes one, an export a few */
 
@@ -33,6 +35,20 @@ static void find(struct json_object *findings, const char *level,
 	describe_string(o, "text", text);
 	describe_string(o, "next", next);
 	json_object_array_add(findings, o);
+}
+
+/* The number that a file of /proc/sys holds; -1: there is none. */
+static int read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int value = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &value) != 1)
+		value = -1;
+	fclose(f);
+	return value;
 }
 
 /* The file may have changed since it was read. */
@@ -113,14 +129,51 @@ static void look_at_windows(struct daemon *n, struct json_object *out)
 	}
 }
 
+/* What `causeway run` needs: docs/far.md. */
+static void look_at_far(struct daemon *n, struct json_object *out)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	(void)n;
+	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 8)))
+		find(out, "warning",
+		     "run Linux 6.8 or newer, or use 'causeway swap'",
+		     "'causeway run' cannot work here: Linux %s cannot move "
+		     "pages by userfaultfd",
+		     u.release);
+	else if (access("/dev/userfaultfd", F_OK) != 0 &&
+	         read_number("/proc/sys/vm/unprivileged_userfaultfd") < 0)
+		find(out, "warning",
+		     "use a kernel with CONFIG_USERFAULTFD, or 'causeway swap'",
+		     "'causeway run' cannot work here: this kernel has no "
+		     "userfaultfd");
+	if (read_number("/proc/sys/vm/overcommit_memory") == 2)
+		find(out, "warning", "sysctl vm.overcommit_memory=0",
+		     "vm.overcommit_memory is 2: a program that 'causeway run' "
+		     "gives more memory than this machine has gets none");
+}
+
+/* Who starts the program is not known here; the user of the daemon is. */
+static void look_at_rights(struct daemon *n, struct json_object *out)
+{
+	(void)n;
+	if (geteuid() != 0 && access("/dev/userfaultfd", R_OK | W_OK) != 0)
+		find(out, "warning",
+		     "setfacl -m u:USER:rw /dev/userfaultfd, and "
+		     "CAP_SYS_PTRACE "
+		     "for causeway, or run it as root",
+		     "'causeway run' is not allowed to this user: it may not "
+		     "open /dev/userfaultfd");
+}
+
 void daemon_doctor(struct rpc_call *call, struct json_object *params)
 {
 	static void (*const looks[])(struct daemon * n,
 	                             struct json_object * out) = {
-		look_at_key,
-		look_at_folder,
-		look_at_limits,
-		look_at_windows,
+		look_at_key,     look_at_folder, look_at_limits,
+		look_at_windows, look_at_far,    look_at_rights,
 	};
 	struct json_object *o = json_object_new_object();
 	struct json_object *findings = json_object_new_array();

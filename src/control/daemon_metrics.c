@@ -411,6 +411,63 @@ static void put_subnet(const struct page *p)
 	}
 }
 
+/* -- programs -------------------------------------------------------------- */
+
+static const struct far_row {
+	const char *name, *key, *help;
+	enum metrics_type type;
+	const char *unit;
+} far_rows[] = {
+	{ "causeway_far_local_bytes", "local", "Memory that it may keep here",
+	  METRICS_GAUGE, "bytes" },
+	{ "causeway_far_resident_bytes", "resident", "Memory that it has here",
+	  METRICS_GAUGE, "bytes" },
+	{ "causeway_far_away_bytes", "away", "Memory elsewhere", METRICS_GAUGE,
+	  "bytes" },
+	{ "causeway_far_faults", "faults", "Pages asked for", METRICS_COUNTER,
+	  NULL },
+	{ "causeway_far_pages_read", "read", "Pages that came back",
+	  METRICS_COUNTER, NULL },
+	{ "causeway_far_pages_prefetched", "prefetched",
+	  "Pages that came before they were asked for", METRICS_COUNTER, NULL },
+	{ "causeway_far_pages_left", "moved_out", "Pages that left",
+	  METRICS_COUNTER, NULL },
+	{ "causeway_far_pages_written", "written",
+	  "Pages that left and had changed", METRICS_COUNTER, NULL },
+	{ "causeway_far_strays", "strays", "Children that keep what they fetch",
+	  METRICS_COUNTER, NULL },
+};
+
+static void put_program(FILE *f, const struct far_row *row,
+                        struct json_object *o)
+{
+	char name[64], pid[24];
+
+	snprintf(name, sizeof(name), "%s%s", row->name,
+	         row->type == METRICS_COUNTER ? "_total" : "");
+	snprintf(pid, sizeof(pid), "%jd", (intmax_t)rpc_int(o, "pid"));
+	metrics_value(f, name,
+	              LABELS("program", rpc_string(o, "program"), "pid", pid),
+	              rpc_size(o, row->key));
+}
+
+static void put_programs(const struct page *p)
+{
+	struct json_object *list = daemon_far_json(p->node);
+	size_t n = json_object_array_length(list);
+
+	for (size_t i = 0; n && i < ARRAY_LEN(far_rows); i++) {
+		const struct far_row *row = &far_rows[i];
+
+		metrics_family(p->f, row->name, row->type, row->unit,
+		               row->help);
+		for (size_t k = 0; k < n; k++)
+			put_program(p->f, row,
+			            json_object_array_get_idx(list, k));
+	}
+	json_object_put(list);
+}
+
 /* -- the page ------------------------------------------------------------- */
 
 static void render(void *ctx, FILE *f)
@@ -426,6 +483,7 @@ static void render(void *ctx, FILE *f)
 	put_pools(&p);
 	put_volumes(&p);
 	put_stacks(&p);
+	put_programs(&p);
 	put_subnet(&p);
 	daemon_on_fabric(n, put_fabric, f);
 	metrics_end(f);

@@ -109,6 +109,13 @@ struct daemon_fabric {
 	struct transport *verbs; /* the same */
 };
 
+/* A program with far memory, as its `causeway run` last said. */
+struct daemon_program {
+	struct json_object *report; /* params of far.report; NULL: free */
+	uint64_t heard_ns;
+};
+#define DAEMON_PROGRAMS_MAX 64u
+
 struct daemon {
 	const struct daemon_opts *opts;
 	char name[METHODS_NAME_MAX + 1];
@@ -132,6 +139,7 @@ struct daemon {
 	bool ended;          /* all but these */
 	struct list exports;
 	unsigned n_exports;
+	struct daemon_program program[DAEMON_PROGRAMS_MAX];
 	struct watch signals;
 	struct config config;
 	bool has_config;
@@ -258,6 +266,14 @@ void daemon_offer_restore(struct daemon *n);
 void daemon_donor_offer(struct rpc_call *call, struct json_object *params);
 void daemon_donor_list(struct rpc_call *call, struct json_object *params);
 void daemon_donor_withdraw(struct rpc_call *call, struct json_object *params);
+
+/* -- daemon_far.c -----------------------------------------------------------
+ */
+
+void daemon_far_report(struct rpc_call *call, struct json_object *params);
+/* The programs that are there, each as docs/control.md says. */
+struct json_object *daemon_far_json(const struct daemon *n);
+void daemon_far_free(void *n);
 
 /* -- daemon_doctor.c, daemon_metrics.c ----------------------------------------
  */

@@ -94,6 +94,7 @@ static void reply(struct daemon *n, struct rpc_call *call,
 	json_object_object_add(o, "exports", daemon_exports_json(n));
 	json_object_object_add(o, "peers", daemon_peers_json(n));
 	json_object_object_add(o, "windows", daemon_windows_json(n));
+	json_object_object_add(o, "programs", daemon_far_json(n));
 	json_object_object_add(o, "stacks", stacks(n));
 	if (n->subnet.params)
 		json_object_object_add(o, "subnet", daemon_subnet_json(n));

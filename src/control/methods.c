@@ -194,6 +194,43 @@ static const struct rpc_param donor_offer[] = {
 
 static const struct rpc_param donor_withdraw[] = { WITHIN };
 
+#define COUNT(id, words)                                                       \
+	{                                                                      \
+		.name = (id), .type = RPC_SIZE, .required = true,              \
+		.doc = (words)                                                 \
+	}
+
+static const struct rpc_param far_report[] = {
+	{ .name = "pid",
+	  .type = RPC_INT,
+	  .required = true,
+	  .min = 1,
+	  .doc = "process id of its pager" },
+	{ .name = "program",
+	  .type = RPC_STRING,
+	  .required = true,
+	  .doc = "its name" },
+	{ .name = "donors",
+	  .type = RPC_STRING,
+	  .required = true,
+	  .doc = "where its pages go" },
+	COUNT("processes", "it and its children"),
+	COUNT("local", "bytes that it may keep here"),
+	COUNT("resident", "bytes that it has here"),
+	COUNT("away", "bytes elsewhere"),
+	COUNT("room", "bytes that there is room for elsewhere"),
+	COUNT("faults", "pages asked for"),
+	COUNT("zero", "of these, new ones"),
+	COUNT("read", "pages that came back"),
+	COUNT("prefetched", "of these, not asked for"),
+	COUNT("used", "of these, reached"),
+	COUNT("moved_out", "pages that left"),
+	COUNT("written", "of these, changed ones"),
+	COUNT("strays", "children that keep what they fetch"),
+	COUNT("p50_ns", "of a fault that reads"),
+	COUNT("p99_ns", "of a fault that reads"),
+};
+
 const struct rpc_method methods_fast[] = {
 	{ .name = "status",
 	  .doc = "The node: processes, drives, pools, volumes, exports, peers, "
@@ -231,6 +268,7 @@ const struct rpc_method methods_fast[] = {
 	  .doc = "The windows: who may reach them, and what was moved" },
 	METHOD("window.remove", "End a window; what is in its memory is lost",
 	       window_name),
+	METHOD("far.report", "How a program with far memory fares", far_report),
 	{ .name = "daemon.stop",
 	  .doc = "End the daemon; everything accepted is kept" },
 };

@@ -94,6 +94,13 @@ static void bring_back(struct parcel *c, unsigned i)
 		pager_lost(s, "a page could be neither stored nor put back");
 }
 
+static void say_once(struct pager *p, bool *said, const char *why)
+{
+	if (!*said && p->stuck)
+		p->stuck(p->ctx, why);
+	*said = true;
+}
+
 static void written(struct swap_request *q, int err)
 {
 	unsigned first = (unsigned)((uint8_t *)q->data -
@@ -102,6 +109,8 @@ static void written(struct swap_request *q, int err)
 	struct parcel *c = q->owner;
 	struct pager *pager = c->pager;
 
+	if (err)
+		say_once(pager, &pager->said_failing, "writes fail");
 	for (unsigned i = first; i < first + q->pages; i++) {
 		if (err)
 			bring_back(c, i);
@@ -441,8 +450,10 @@ void far_evict_start(struct space *s)
 		command(s, FAR_OWN, s->own, s->n_own);
 		return;
 	}
-	if (pager->slots.n - pager->slots.used < FAR_BATCH)
+	if (pager->slots.n - pager->slots.used < FAR_BATCH) {
+		say_once(pager, &pager->said_full, "there is no room left");
 		return;
+	}
 	far_scan_harvest(s, 8 * FAR_BATCH);
 	if (resident_count(&s->resident) == 0)
 		return;

@@ -97,6 +97,8 @@ static void look(struct pager *p)
 	}
 	p->resident = all;
 	p->looks = 0;
+	if (p->stats.peak < (uint64_t)all)
+		p->stats.peak = (uint64_t)all;
 }
 
 void pager_moved(struct pager *p, int64_t pages)
@@ -225,6 +227,7 @@ int pager_create(const struct pager_opts *o, struct pager **out, struct err *e)
 	p->local = o->local;
 	p->encrypt = o->encrypt;
 	p->lost = o->lost;
+	p->stuck = o->stuck;
 	p->ctx = o->ctx;
 	p->listener.fd = -1;
 	p->tick_ns = TICK_MIN_NS;
@@ -291,4 +294,7 @@ void pager_stats(const struct pager *p, struct pager_stats *out)
 	out->resident = p->resident > 0 ? (uint64_t)p->resident : 0;
 	out->away = p->slots.used * FAR_PAGE;
 	out->room = p->slots.n * FAR_PAGE;
+	LIST_FOREACH (l, &p->spaces) {
+		out->used += list_entry(l, struct space, link)->prefetch.used;
+	}
 }

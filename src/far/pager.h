@@ -63,6 +63,9 @@ struct pager_opts {
 	bool encrypt;                /* what leaves */
 	/* A program lost a page for good and is being killed. */
 	void (*lost)(void *ctx, pid_t pid, const char *why);
+	/* Pages do not leave any more, so programs may grow beyond `local`;
+	 * said once for each reason.  May be NULL. */
+	void (*stuck)(void *ctx, const char *why);
 	void *ctx;
 };
 
@@ -85,6 +88,7 @@ struct pager_stats {
 	unsigned programs;
 	uint64_t local;        /* the limit */
 	uint64_t resident;     /* anonymous memory of the programs, bytes */
+	uint64_t peak;         /* of that, as far as it was looked at */
 	uint64_t away;         /* bytes */
 	uint64_t room;         /* of the device, bytes */
 	uint64_t faults;       /* pages asked for */
@@ -92,6 +96,7 @@ struct pager_stats {
 	uint64_t joined;       /* of these, that found a read under way */
 	uint64_t from_parcel;  /* of these, not stored yet */
 	uint64_t read;         /* pages read */
+	uint64_t used;         /* of the prefetched ones, walked over */
 	uint64_t prefetched;   /* of these, not asked for */
 	uint64_t moved_out;    /* pages that left */
 	uint64_t written;      /* of these, pages written */

@@ -107,7 +107,9 @@ struct pager {
 	uint64_t local;
 	bool encrypt;
 	void (*lost)(void *ctx, pid_t pid, const char *why);
+	void (*stuck)(void *ctx, const char *why);
 	void *ctx;
+	bool said_full, said_failing;
 
 	int device_fd; /* /dev/userfaultfd, or -1 */
 	char folder[64];

@@ -259,6 +259,7 @@ void far_space_end(struct space *s)
 	if (s->ended)
 		return;
 	s->ended = true;
+	s->pager->stats.used += s->prefetch.used;
 	s->pager->stats.strays += s->is_child && !s->pid;
 	close_watch(r, &s->faults);
 	close_watch(r, &s->event);

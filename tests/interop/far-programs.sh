@@ -35,6 +35,11 @@ for case in threads same hot forks children remaps unmaps syscalls; do
 	echo "hammer $case: $(count faults) faults, $(count moved_out) left"
 done
 [ "$(grep -c 'strays 1 ' "$work/far.log")" = 1 ] || fail "who did not join?"
+# Where there is no room pages stay, and it is said.
+"$tests/far_run" 16M ram:16M "$tests/far_hammer" same 2>>"$work/far.log" ||
+	fail "no room"
+[ "$(grep -c 'pages stay: there is no room left' "$work/far.log")" = 1 ] ||
+	fail "nobody was told that there is no room"
 FAR_ENCRYPT=1 far 16M "$tests/far_hammer" threads || fail "encrypted"
 
 seq 1 400000 | shuf --random-source=<(yes) >"$work/numbers"

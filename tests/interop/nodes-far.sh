@@ -6,12 +6,13 @@
 # one copy the donor's death ends that program alone, with a reason.
 # shows S2, S5, S6, S14, S15, S18, S22, X1
 . "$(dirname "$0")/lib-hosts.sh"
+need curl
 [ -r /dev/userfaultfd ] || { echo "no userfaultfd"; exit 77; }
 tests=${CAUSEWAY_BUILD:-$root/build}/tests
 
 hosts alpha beta gamma
 for name in alpha beta gamma; do
-	node $name
+	node $name --metrics "unix:$work/$name.metrics"
 done
 for name in beta gamma; do
 	on alpha node add $name "$(addresses $name)" >/dev/null
@@ -48,6 +49,27 @@ other=$!
 far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" same ||
 	fail "beside another"
 wait $other || fail "beta as a borrower"
+
+# What the operator sees of a program, while it runs and not any more after.
+program_is() { # FILTER
+	on alpha --json status | jq -e ".programs[0] | $1" >/dev/null
+}
+no_program() {
+	on alpha --json status | jq -e '.programs == []' >/dev/null
+}
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads &
+program=$!
+wait_for 30 program_is '.away > 20000000 and .resident < 20000000 and
+	.read > 100 and .processes == 1 and .donors == "beta/far,gamma/far"' ||
+	fail "$(on alpha --json status | jq .programs)"
+on alpha top --count 1 | says 'far_hammer.*[0-9] us.*beta/far,gamma/far' ||
+	fail "top: $(on alpha top --count 1)"
+curl -sSf --unix-socket "$work/alpha.metrics" http://localhost/metrics |
+	says '^causeway_far_pages_left_total{program=".*far_hammer"' ||
+	fail "no metrics"
+on alpha doctor | says 'causeway run' && fail "$(on alpha doctor)"
+wait $program || fail "while it is looked at"
+wait_for 10 no_program || fail "it has not gone"
 
 # The daemon of the borrower is killed and comes back.
 far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 30000 &

@@ -140,6 +140,37 @@ static void same(void)
 		pthread_join(thread[t], NULL);
 }
 
+/* All of them want the same page, one after the other, that is away. */
+static pthread_barrier_t barrier;
+
+static void *want(void *arg)
+{
+	uint32_t random = 1;
+
+	(void)arg;
+	for (unsigned i = 0; i < 2000; i++) {
+		uint64_t k = next(&random) % PAGES;
+
+		pthread_barrier_wait(&barrier);
+		if (page(k)[7] != k * 3)
+			bad("one", k, page(k)[7], k * 3);
+	}
+	return NULL;
+}
+
+static void one(void)
+{
+	pthread_t thread[32];
+
+	pthread_barrier_init(&barrier, NULL, 32);
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[7] = i * 3;
+	for (unsigned t = 0; t < 32; t++)
+		pthread_create(&thread[t], NULL, want, NULL);
+	for (unsigned t = 0; t < 32; t++)
+		pthread_join(thread[t], NULL);
+}
+
 /* A part that fits, of what does not: once it is here it stays. */
 static void hot(void)
 {
@@ -336,10 +367,10 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} cases[] = {
 		{ "threads", threads },   { "until", threads },
-		{ "same", same },         { "hot", hot },
-		{ "forks", forks },       { "children", children },
-		{ "remaps", remaps },     { "unmaps", unmaps },
-		{ "syscalls", syscalls },
+		{ "same", same },         { "one", one },
+		{ "hot", hot },           { "forks", forks },
+		{ "children", children }, { "remaps", remaps },
+		{ "unmaps", unmaps },     { "syscalls", syscalls },
 	};
 
 	if (argc == 3 && strcmp(argv[1], "until") == 0)
@@ -353,7 +384,8 @@ int main(int argc, char **argv)
 		cases[i].run();
 		return n_bad != 0;
 	}
-	fprintf(stderr, "usage: far_hammer threads|until FILE|same|hot|forks|"
-	                "children|remaps|unmaps|syscalls [CHECKS]\n");
+	fprintf(stderr,
+	        "usage: far_hammer threads|until FILE|same|one|hot|forks|"
+	        "children|remaps|unmaps|syscalls [CHECKS]\n");
 	return 2;
 }

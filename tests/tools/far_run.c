@@ -34,6 +34,12 @@ static void lost(void *ctx, pid_t pid, const char *why)
 	fprintf(stderr, "far_run: process %d is lost: %s\n", pid, why);
 }
 
+static void stuck(void *ctx, const char *why)
+{
+	(void)ctx;
+	fprintf(stderr, "far_run: pages stay: %s\n", why);
+}
+
 static void report(const struct pager *p)
 {
 	struct pager_stats s;
@@ -44,11 +50,12 @@ static void report(const struct pager *p)
 	        " from_parcel %" PRIu64 " read %" PRIu64 " prefetched %" PRIu64
 	        " moved_out %" PRIu64 " written %" PRIu64 " clean %" PRIu64
 	        " dropped_zero %" PRIu64 " kept %" PRIu64 " strays %" PRIu64
-	        " p50 %.1f us p99 "
+	        " peak %" PRIu64 " p50 %.1f us p99 "
 	        "%.1f us\n",
 	        s.faults, s.zero, s.joined, s.from_parcel, s.read, s.prefetched,
 	        s.moved_out, s.written, s.clean, s.dropped_zero, s.kept,
-	        s.strays, (double)histogram_percentile(&s.fault, 50) / 1000,
+	        s.strays, s.peak,
+	        (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000);
 }
 
@@ -58,7 +65,7 @@ int main(int argc, char **argv)
 		                         .spin_max_us = 50,
 		                         .uring_depth = 128 };
 	struct watch death = { .events = EPOLLIN, .ready = ended };
-	struct pager_opts o = { .lost = lost };
+	struct pager_opts o = { .lost = lost, .stuck = stuck };
 	struct block_device *device;
 	struct pager *p;
 	struct err e = { 0 };
