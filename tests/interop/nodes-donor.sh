@@ -70,7 +70,8 @@ has beta free $((256 * M)) || fail "what was refused is lent"
 
 # Borrowed for as long as the program runs; by default 4 x --local.
 on gamma donor offer --size 256M >/dev/null
-begin alpha --deadline 20000 --donor beta,gamma -- "$tests/far_hammer" threads 4000 &
+begin alpha --deadline 20000 --donor beta,gamma -- \
+	"$tests/far_hammer" until "$work/first-end" &
 program=$!
 wait_for 10 has gamma lent $((64 * M)) || fail "$(on gamma donor list)"
 has beta lent $((64 * M)) || fail "$(on beta donor list)"
@@ -81,6 +82,7 @@ on beta node add gamma "$(addresses gamma)" >/dev/null
 wait_for 10 peer_is beta gamma up || fail "$(on beta node list)"
 run beta --deadline 20000 --donor gamma --copies 1 -- "$tests/far_hammer" threads 1000 ||
 	fail "beta as a borrower"
+touch "$work/first-end"
 wait $program || fail "over beta and gamma"
 for name in beta gamma; do
 	wait_for 5 has $name free $((256 * M)) || fail "$(on $name donor list)"
