@@ -104,8 +104,7 @@ static struct donor_opts donor_opts_of(struct backing *b, struct source *s,
 		.socket = b->opts.socket,
 		.name = s->name,
 		.length = length,
-		.deadline_ms =
-			b->opts.copies > 1 ? DONOR_DEADLINE_MS : DONOR_ALONE_MS,
+		.deadline_ms = deadline(b, b->opts.copies == 1),
 		.gone = donor_gone,
 		.recalled = donor_recalled,
 	};

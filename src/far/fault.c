@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ZERO_WINDOW 64u /* pages of zeroes at once, at most */
 
@@ -340,6 +341,28 @@ static void reached(struct space *s, uint64_t number, struct far_page *p)
 	prefetch(s, &plan);
 }
 
+/* Whether the kernel has the page, or so one must believe. */
+static bool is_there(const struct space *s, uint64_t number)
+{
+	uint64_t entry;
+
+	return pread(s->pagemap_fd, &entry, sizeof(entry),
+	             (off_t)(number * sizeof(entry))) != sizeof(entry) ||
+	       entry >> 62; /* present, or in swap */
+}
+
+/*
+ * The kernel says that a program gives pages up, lets it go on when we have
+ * heard, and drops them then: also what we had placed there in between.
+ */
+static void was_dropped(struct space *s, uint64_t number, struct far_page *p)
+{
+	resident_remove(&s->resident, p, FAR_NONE);
+	slots_put(&s->pager->slots, p->slot);
+	p->slot = FAR_NO_SLOT;
+	place_zeroes(s, number);
+}
+
 void far_fault_missing(struct space *s, uint64_t address)
 {
 	uint64_t number = address >> FAR_PAGE_SHIFT;
@@ -355,7 +378,10 @@ void far_fault_missing(struct space *s, uint64_t address)
 			place_zeroes(s, number);
 		break;
 	case FAR_RESIDENT: /* it came while the fault was on its way */
-		wake(s, number, 1);
+		if (is_there(s, number))
+			wake(s, number, 1);
+		else
+			was_dropped(s, number, p);
 		break;
 	case FAR_COMING:
 		s->pager->stats.joined++;

@@ -31,15 +31,17 @@ static void look(struct timer *t)
 {
 	struct keeper *k = container_of(t, struct keeper, timer);
 	uint64_t now = clock_now_ns();
+	unsigned most = shared_state(k->shared) == SHARED_NEW ? KEEPER_START_MS
+	                                                      : KEEPER_DOWN_MS;
 
 	if (keeper_worker(k)) {
 		k->down_ns = now;
 	} else if (shared_state(k->shared) == SHARED_FAILED) {
 		over(k, k->shared->code);
 		return;
-	} else if (now - k->down_ns > KEEPER_DOWN_MS * NS_PER_MS) {
+	} else if (now - k->down_ns > most * NS_PER_MS) {
 		log_event(LOG_LEVEL_ERROR, "the swap device is given up",
-		          "down_ms=%u", KEEPER_DOWN_MS);
+		          "down_ms=%u", most);
 		over(k, -ETIMEDOUT);
 		return;
 	}

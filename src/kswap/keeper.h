@@ -19,7 +19,8 @@
 #include "core/child.h"
 #include "kswap/shared.h"
 
-#define KEEPER_DOWN_MS 15000u /* without a worker that serves */
+#define KEEPER_START_MS 60000u /* for the first worker to serve */
+#define KEEPER_DOWN_MS 15000u  /* then, without one that does */
 
 struct keeper {
 	/* set by the owner */

@@ -185,13 +185,17 @@ static int open_device(struct worker *w, struct err *e)
 struct warm {
 	struct block_request block;
 	struct iovec iov;
+	struct reactor *reactor;
 	unsigned *left;
 };
 
 static void warmed(struct block_request *q, int err)
 {
+	struct warm *w = container_of(q, struct warm, block);
+
 	(void)err; /* what the swap header meets will be told */
-	--*container_of(q, struct warm, block)->left;
+	if (--*w->left == 0)
+		reactor_stop(w->reactor);
 }
 
 /* As many requests, and as large, as there ever are: what lies below makes
@@ -208,6 +212,7 @@ static int warm_up(struct worker *w, struct err *e)
 		return err_set(e, -ENOMEM, "no memory to serve from");
 	for (unsigned i = 0; i < SHARED_SLOTS; i++) {
 		warm[i].left = &left;
+		warm[i].reactor = w->reactor;
 		warm[i].iov = (struct iovec){ sink, length };
 		warm[i].block = (struct block_request){ .op = BLOCK_READ,
 			                                .length = length,
@@ -216,8 +221,8 @@ static int warm_up(struct worker *w, struct err *e)
 			                                .done = warmed };
 		block_submit(w->device, &warm[i].block);
 	}
-	while (left)
-		reactor_poll(w->reactor);
+	/* Asleep: a real-time thread that polls keeps others from answering. */
+	reactor_run(w->reactor);
 	return 0;
 }
 

@@ -51,6 +51,8 @@ void admin_destroy(struct admin *a);
 void admin_notice(struct admin *a, const struct notice *n);
 /* A port came (NOTICE_IN_SERVICE) or went, or a group did. */
 void admin_gid_notice(struct admin *a, unsigned trap, const uint8_t gid[16]);
+/* A pass has seen changes: report ports that came and went since. */
+void admin_ports(struct admin *a);
 /* The policy is another one: make its groups. */
 void admin_policy(struct admin *a);
 void admin_count(const struct admin *a, uint64_t *queries, uint64_t *refused);

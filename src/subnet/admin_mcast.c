@@ -122,6 +122,48 @@ static bool group_fits(const struct admin_query *q, const struct mcast_group *g)
 	                  w->rate, g->rate);
 }
 
+/* What a new group gets where its maker leaves us a choice: the usual, if that
+ * fits, else the nearest; 0: nothing does. */
+static uint8_t pick_mtu(const struct admin_query *q,
+                        const struct sa_mc_member_record *w)
+{
+	if (!(q->mask & SA_MC_MTU))
+		return 4;
+	if (!(q->mask & SA_MC_MTU_SELECTOR) || w->mtu_selector == SA_EXACTLY)
+		return w->mtu;
+	if (w->mtu_selector == SA_GREATER)
+		return w->mtu < 4 ? 4 : w->mtu < 5 ? 5 : 0;
+	if (w->mtu_selector == SA_LESS)
+		return w->mtu > 4 ? 4 : w->mtu > 1 ? (uint8_t)(w->mtu - 1) : 0;
+	return 5;
+}
+
+static uint8_t pick_rate(const struct admin_query *q,
+                         const struct sa_mc_member_record *w)
+{
+	unsigned wish = sa_rate_speed(w->rate), best = 0;
+	uint8_t rate = 0;
+
+	if (!(q->mask & SA_MC_RATE))
+		return 3;
+	if (!(q->mask & SA_MC_RATE_SELECTOR) || w->rate_selector == SA_EXACTLY)
+		return w->rate;
+	for (uint8_t i = 2; i <= 22; i++) {
+		unsigned speed = sa_rate_speed(i);
+		bool fits = w->rate_selector == SA_GREATER ? speed > wish
+		            : w->rate_selector == SA_LESS  ? speed < wish
+		                                           : true;
+		bool nearer = w->rate_selector == SA_GREATER ? speed < best
+		                                             : speed > best;
+
+		if (speed && fits && (!rate || nearer)) {
+			rate = i;
+			best = speed;
+		}
+	}
+	return rate;
+}
+
 /* A host makes a group by joining one that is not there, with what the group
  * shall be. */
 static struct mcast_group *create(struct admin_query *q)
@@ -129,6 +171,7 @@ static struct mcast_group *create(struct admin_query *q)
 	const struct sa_mc_member_record *w = q->want;
 	const uint64_t needed = SA_MC_QKEY | SA_MC_TCLASS | SA_MC_PKEY |
 	                        SA_MC_SL | SA_MC_FLOW_LABEL;
+	static const uint8_t none[16];
 	uint8_t mgid[16];
 	struct mcast_group *g;
 
@@ -137,7 +180,7 @@ static struct mcast_group *create(struct admin_query *q)
 		return NULL;
 	}
 	memcpy(mgid, w->mgid, 16);
-	if (!(q->mask & SA_MC_MGID)) {
+	if (!(q->mask & SA_MC_MGID) || !memcmp(mgid, none, sizeof(none))) {
 		/* One that we choose: transient, link-local (IBA 15.2.5.17). */
 		be64 unique = be64_put(++q->s->mcast_unique);
 
@@ -163,9 +206,14 @@ static struct mcast_group *create(struct admin_query *q)
 	g->sl = w->sl;
 	g->hop_limit = q->mask & SA_MC_HOP_LIMIT ? w->hop_limit : 0;
 	g->scope = mgid[1] & 15;
-	g->mtu = q->mask & SA_MC_MTU ? w->mtu : 4;
-	g->rate = q->mask & SA_MC_RATE ? w->rate : 3;
+	g->mtu = pick_mtu(q, w);
+	g->rate = pick_rate(q, w);
 	g->life = q->mask & SA_MC_LIFE ? w->life : LIFE;
+	if (!g->mtu || !g->rate) {
+		q->status = MAD_STATUS_SA_INVALID;
+		mcast_remove(&q->s->mcast, g);
+		return NULL;
+	}
 	return g;
 }
 

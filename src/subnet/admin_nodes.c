@@ -258,9 +258,15 @@ void admin_pkey_records(struct admin_query *q)
 {
 	const struct sa_pkey_table_record *want = q->want;
 	const struct graph *g = &q->s->graph;
+	const struct sa_mad *m = (const struct sa_mad *)&q->d->mad;
 	uint16_t key[POLICY_PARTITIONS + 1];
 	uint32_t at = 0;
 
+	/* Only for who is trusted (IBA 15.2.5.11), which the SM_Key shows. */
+	if (be64_get(m->sm_key) != q->s->opts.sm_key) {
+		q->status = MAD_STATUS_SA_INVALID;
+		return;
+	}
 	while (next_port(q, q->mask & 1, want->lid, &at)) {
 		struct sa_pkey_table_record r = { 0 };
 		unsigned n;

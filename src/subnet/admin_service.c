@@ -10,8 +10,7 @@
 
 /* Component bits of ServiceRecord (IBA 15.2.5.14) */
 #define SERVICE_ID SA_COMPONENT(0)
-#define SERVICE_GID SA_COMPONENT(1)
-#define SERVICE_PKEY SA_COMPONENT(2)
+#define SERVICE_KEY SA_COMPONENT(5)
 
 /* -- services -------------------------------------------------------------- */
 
@@ -35,16 +34,34 @@ static void show(struct admin *a, const struct admin_service *v,
 	memset(r->key, 0, sizeof(r->key)); /* a secret of who announced it */
 }
 
+/* Whose port it is, by the GUID in it: some programs (osmtest) turn the bytes
+ * of the prefix round. */
+static uint32_t port_of(const struct admin *a, const uint8_t gid[16])
+{
+	uint32_t port = admin_port_of_gid(a, gid);
+	be64 guid;
+
+	memcpy(&guid, gid + 8, sizeof(guid));
+	return port != GRAPH_NONE
+	               ? port
+	               : graph_find_port(&a->s->graph, be64_get(guid));
+}
+
 void admin_service_records(struct admin_query *q)
 {
+	const struct sa_service_record *want = q->want;
 	struct admin *a = q->a;
 	struct sa_service_record r;
+	bool by_key = q->mask & SERVICE_KEY;
 
+	/* Who asks by key learns whether it is right, and no more. */
+	q->mask &= ~SERVICE_KEY;
 	forget_old(a);
 	for (uint32_t i = 0; i < a->n_services; i++) {
-		uint32_t port = admin_port_of_gid(a, a->service[i].r.gid);
+		uint32_t port = port_of(a, a->service[i].r.gid);
 
-		if (port == GRAPH_NONE || !admin_may_see(q, port))
+		if (port == GRAPH_NONE || !admin_may_see(q, port) ||
+		    (by_key && memcmp(a->service[i].r.key, want->key, 16) != 0))
 			continue;
 		show(a, &a->service[i], &r);
 		if (!admin_add(q, &r))
@@ -63,30 +80,41 @@ static struct admin_service *find_service(struct admin *a,
 	return NULL;
 }
 
-/* Whoever announces a service is its host; a key of its own guards it. */
-static bool may_change(struct admin_query *q, const struct admin_service *v)
+/* Without a GID the asker's is meant, as with OpenSM. */
+static struct sa_service_record wanted(const struct admin_query *q)
 {
-	const struct sa_service_record *w = q->want;
-	uint32_t port = admin_port_of_gid(q->a, w->gid);
+	const struct sa_service_record *want = q->want;
+	static const uint8_t none[16];
+	struct sa_service_record w = *want;
+
+	if (memcmp(w.gid, none, sizeof(none)) == 0 && q->asker != GRAPH_NONE)
+		admin_gid(q->s, q->s->graph.port[q->asker].guid, w.gid);
+	return w;
+}
+
+/* Whoever announces a service is its host; keys are kept to themselves, and
+ * guard nothing more (IBA C15-0.1.14 leaves that open). */
+static bool may_change(struct admin_query *q, const struct sa_service_record *w)
+{
+	uint32_t port = port_of(q->a, w->gid);
+	bool own;
 
 	if (port == GRAPH_NONE) {
 		q->status = MAD_STATUS_SA_BAD_GID;
 		return false;
 	}
-	if (q->asker == GRAPH_NONE ||
-	    q->s->graph.node[q->s->graph.port[q->asker].node].sys_guid !=
-	            q->s->graph.node[q->s->graph.port[port].node].sys_guid ||
-	    (v && memcmp(v->r.key, w->key, sizeof(w->key)) != 0)) {
+	own = q->asker != GRAPH_NONE &&
+	      q->s->graph.node[q->s->graph.port[q->asker].node].sys_guid ==
+	              q->s->graph.node[q->s->graph.port[port].node].sys_guid;
+	if (!own)
 		q->status = MAD_STATUS_SA_DENIED;
-		return false;
-	}
-	return true;
+	return own;
 }
 
 void admin_service_set(struct admin_query *q)
 {
-	const struct sa_service_record *w = q->want;
-	const uint64_t needed = SERVICE_ID | SERVICE_GID;
+	const struct sa_service_record own = wanted(q), *w = &own;
+	const uint64_t needed = SERVICE_ID;
 	struct admin *a = q->a;
 	struct admin_service *v;
 	struct sa_service_record r;
@@ -98,7 +126,7 @@ void admin_service_set(struct admin_query *q)
 		return;
 	}
 	v = find_service(a, w);
-	if (!may_change(q, v))
+	if (!may_change(q, w))
 		return;
 	if (!v && a->n_services == ADMIN_SERVICES_MAX) {
 		q->status = MAD_STATUS_SA_NO_RESOURCES;
@@ -112,13 +140,12 @@ void admin_service_set(struct admin_query *q)
 	                                : reactor_now_ns(q->s->reactor) +
 	                                          lease * NS_PER_S;
 	show(a, v, &r);
-	memcpy(r.key, w->key, sizeof(r.key)); /* it knows */
 	admin_put(q, &r);
 }
 
 void admin_service_delete(struct admin_query *q)
 {
-	const struct sa_service_record *w = q->want;
+	const struct sa_service_record own = wanted(q), *w = &own;
 	struct admin *a = q->a;
 	struct admin_service *v;
 	struct sa_service_record r;
@@ -129,7 +156,7 @@ void admin_service_delete(struct admin_query *q)
 		q->status = MAD_STATUS_SA_NO_RECORDS;
 		return;
 	}
-	if (!may_change(q, v))
+	if (!may_change(q, w))
 		return;
 	show(a, v, &r);
 	*v = a->service[--a->n_services];
@@ -142,9 +169,12 @@ static bool same_inform(const struct admin_inform *i,
                         const struct sa_inform_info *w,
                         const struct mad_address *from)
 {
+	/* The QPN matters to who ends it; who asks for it is at its own. */
+	uint32_t qpn = w->subscribe || !w->qpn ? from->qpn : w->qpn;
+
 	return i->to.lid == from->lid && i->info.generic == w->generic &&
 	       i->info.type == w->type && i->info.trap == w->trap &&
-	       i->info.producer == w->producer && i->info.qpn == w->qpn &&
+	       i->info.producer == w->producer && i->to.qpn == qpn &&
 	       i->info.lid_begin == w->lid_begin &&
 	       memcmp(i->info.gid, w->gid, 16) == 0;
 }
@@ -229,7 +259,6 @@ static void report(struct admin *a, const struct admin_inform *i,
 	mad_init(&r->q.mad, MAD_CLASS_SA, MAD_REPORT, MAD_ATTR_NOTICE, 0);
 	field_encode(&notice_sa_table, n, mad_sa(&r->q.mad)->data);
 	r->q.to = i->to;
-	r->q.to.qpn = i->info.qpn ? i->info.qpn : 1;
 	r->q.to.qkey = MAD_QKEY_GSI;
 	r->q.done = reported;
 	transact_submit(a->reporter, &r->q);
@@ -265,4 +294,27 @@ void admin_gid_notice(struct admin *a, unsigned trap, const uint8_t gid[16])
 	memcpy(details.gid, gid, 16);
 	field_encode(&notice_gid_table, &details, n.details);
 	admin_notice(a, &n);
+}
+
+void admin_ports(struct admin *a)
+{
+	struct graph *g = &a->s->graph;
+
+	for (uint32_t i = 0; i < g->n_ports; i++) {
+		struct graph_port *p = &g->port[i];
+		const struct graph_node *n = &g->node[p->node];
+		bool in = n->present && n->hops != UINT16_MAX &&
+		          (p->number == 0 || p->peer != GRAPH_NONE);
+		uint8_t gid[16];
+
+		if (!p->guid || in == p->served)
+			continue;
+		p->served = in;
+		admin_gid(a->s, p->guid, gid);
+		if (a->n_informs)
+			admin_gid_notice(a,
+			                 in ? NOTICE_IN_SERVICE
+			                    : NOTICE_OUT_OF_SERVICE,
+			                 gid);
+	}
 }

@@ -70,6 +70,7 @@ struct graph_port {
 	bool known;      /* PortInfo has been read */
 	bool isolated;   /* its link is not used */
 	uint8_t flaps;   /* link losses lately */
+	bool served;     /* reported as in service (trap 64) */
 	bool reregister; /* a CA port that has to hear of a new SA */
 	bool has_m_key;  /* ours was set */
 	bool doubted;    /* its end of a link contradicted the other's */

@@ -326,6 +326,8 @@ static void end_pass(struct subnet *s)
 	}
 	if (s->full)
 		s->silent_manager = 0;
+	if (subnet_is_master(s) && has_work(s))
+		admin_ports(s->admin);
 	s->changed = s->plan_again = false;
 	s->phase = PHASE_IDLE;
 	subnet_step(s);

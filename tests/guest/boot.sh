@@ -27,6 +27,6 @@ boot() {
 		-accel tcg,thread=multi -cpu max -m 384 -nodefaults \
 		-no-user-config -nographic -serial stdio -monitor none \
 		-no-reboot -kernel "$guest/vmlinux" -initrd "$initrd" \
-		-append "console=ttyS0 panic=-1 quiet cryptomgr.notests $append" \
+		-append "console=ttyS0 panic=-1 quiet cryptomgr.notests no_timer_check $append" \
 		"$@" </dev/null
 }

@@ -61,16 +61,16 @@ kill_worker() {
 }
 
 # What version 1 of cgroups would kill, swap or no swap.
-seq 1 200000 | shuf --random-source=<(yes) >"$work/numbers"
+seq 1 400000 | shuf --random-source=<(yes) >"$work/numbers"
 sort -n "$work/numbers" >"$work/sorted"
-on alpha run --local 16M --via swap -- sort -n --parallel=2 -S 40M \
+on alpha run --local 20M --via swap -- sort -n --parallel=2 -S 100M \
 	"$work/numbers" >"$work/far-sorted" || fail "sort"
 cmp "$work/sorted" "$work/far-sorted" || fail "sort"
 for name in beta gamma; do
-	has_written alpha $name $((8 << 20)) || fail "$name was not used"
+	has_written alpha $name $((4 << 20)) || fail "$name was not used"
 done
 
-on alpha run --local 32M --via swap -- "$tests/mem_check" 96 6 2 &
+on alpha run --local 32M --via swap -- "$tests/mem_check" 72 5 2 &
 program=$!
 sleep 1
 for _ in 1 2 3; do

@@ -456,6 +456,42 @@ static void an_operator_may_not_want_it(void **state)
 	sm_rig_fini(&r);
 }
 
+/* shows L13, L14: the same under load.  The host's own flows change their
+ * source address, and with it their member; nobody's is lost or overtaken. */
+static void an_operator_changes_it_under_load(void **state)
+{
+	struct ibnet_data_stats d;
+	struct err e = { 0 };
+	uint64_t guid;
+	uint32_t id;
+
+	(void)state;
+	begin("clos:hosts=36,ports=2,radix=12");
+	guid = lag_of(5).sys_guid;
+	for (unsigned i = 0; i < HOSTS; i++)
+		if ((i + 7) % HOSTS != 5)
+			assert_int_equal(
+				ibnet_flow_add(
+					host(i),
+					lag_of((i + 7) % HOSTS).virtual_lid,
+					&id, &e),
+				0);
+	for (unsigned k = 0; k < 6; k++) {
+		ibnet_tick(r.net, 300);
+		assert_int_equal(subnet_lag_want(r.sm[0].s, guid, k % 2, &e),
+		                 0);
+		sm_rig_run_data(&r, 20, 10);
+		assert_true(sm_rig_settle(&r, 0, 1000) >= 0);
+		assert_int_equal(lag_of(5).virtual_lid != 0, k % 2);
+	}
+	ibnet_tick(r.net, 300);
+	d = drain();
+	assert_int_equal(d.flows.received, d.flows.sent);
+	assert_int_equal(d.flows.reordered, 0);
+	ibnet_flow_clear(r.net);
+	sm_rig_fini(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -470,6 +506,7 @@ int main(void)
 		cmocka_unit_test(a_flapping_link_rests),
 		cmocka_unit_test(lost_mads_do_not_matter),
 		cmocka_unit_test(an_operator_may_not_want_it),
+		cmocka_unit_test(an_operator_changes_it_under_load),
 	};
 
 	return cmocka_run_group_tests_name("events", tests, NULL, NULL);
