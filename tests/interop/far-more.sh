@@ -84,9 +84,16 @@ both 4 openssl cat openssl cms -verify -binary -inform DER -in signed.der \
 cmp big.bin out || fail "openssl: other contents"
 
 # shellcheck disable=SC2086 # words
-least=$((14 << 20)) # below that the interpreter itself has no room
+least=$((12 << 20)) # below that the interpreter itself has no room
 both 2 python result $python -m test ${long:+test_itertools test_unicode \
 	test_zlib test_json} test_dict
+
+least=$((8 << 20))
+both 4 python-list cat $python -c "
+import hashlib
+x = [str(i) * 20 for i in range(200000)]
+y = {s: len(s) for s in x[::2]}
+print(hashlib.sha256(''.join(x).encode()).hexdigest(), sum(y.values()))"
 
 # It forks the one that uses the memory.
 both 4 stress-ng true stress-ng --vm 1 --vm-bytes "${long:+192}${long:-48}M" \
