@@ -35,6 +35,21 @@ for case in threads same hot forks children remaps unmaps syscalls; do
 	echo "hammer $case: $(count faults) faults, $(count moved_out) left"
 done
 [ "$(grep -c 'strays 1 ' "$work/far.log")" = 1 ] || fail "who did not join?"
+# A pager that is killed takes the program with it, and its children.
+"$tests/far_run" 16M ram:1G bash -c '"$0" until "$1" & echo $! >"$2"; wait' \
+	"$tests/far_hammer" "$work/never" "$work/child" \
+	>"$work/checks" 2>>"$work/far.log" &
+pager=$!
+begun() {
+	says 'checks begin' <"$work/checks"
+}
+wait_for 20 begun || fail "nothing begins"
+kill -KILL $pager
+wait_for 10 gone "$(cat "$work/child")" || {
+	kill -KILL "$(cat "$work/child")"
+	fail "a child waits for a pager that is no more"
+}
+
 # Where there is no room pages stay, and it is said.
 "$tests/far_run" 16M ram:16M "$tests/far_hammer" same 2>>"$work/far.log" ||
 	fail "no room"

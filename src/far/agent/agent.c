@@ -45,6 +45,7 @@ struct shared {
 	struct far_channel channel;
 	int staging_fd;
 	int event_fd;
+	int pager_pid; /* 0: not known here */
 	uint8_t stack[STACK] __attribute__((aligned(4096)));
 };
 
@@ -143,8 +144,19 @@ static void own(const struct shared *s)
 		            0, 0, 0);
 }
 
+/* What is away is lost with the pager, and who wants it would wait for ever:
+ * better an end that is seen. */
+static void end_with_pager(const struct shared *s)
+{
+	if (s->pager_pid > 0 &&
+	    raw_syscall(SYS_kill, s->pager_pid, 0, 0, 0, 0, 0) == -ESRCH)
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+		            SIGKILL, 0, 0, 0, 0);
+}
+
 static void serve(void *arg)
 {
+	static const struct timespec look = { .tv_sec = 1 };
 	static const uint64_t one = 1;
 	struct shared *s = arg;
 	uint32_t seen = 0;
@@ -154,8 +166,10 @@ static void serve(void *arg)
 		                                      memory_order_acquire);
 
 		if (asked == seen) {
-			raw_syscall(SYS_futex, (long)&s->channel.asked,
-			            FUTEX_WAIT, seen, 0, 0, 0);
+			if (raw_syscall(SYS_futex, (long)&s->channel.asked,
+			                FUTEX_WAIT, seen, (long)&look, 0,
+			                0) == -ETIMEDOUT)
+				end_with_pager(s);
 			continue;
 		}
 		if (s->channel.what == FAR_OWN)
@@ -185,6 +199,16 @@ static int start_thread(void)
 }
 
 /* -- joining --------------------------------------------------------------- */
+
+/* @return 0: it is in another namespace. */
+static int pid_of_pager(void)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(pager, SOL_SOCKET, SO_PEERCRED, &peer, &n) ? 0
+	                                                             : peer.pid;
+}
 
 static int high(int fd)
 {
@@ -335,6 +359,7 @@ static bool join(const char *path)
 	close(fds[FAR_FD_CHANNEL]);
 	shared->staging_fd = shared_fds[0] = fds[FAR_FD_STAGING];
 	shared->event_fd = shared_fds[1] = fds[FAR_FD_EVENT];
+	shared->pager_pid = pid_of_pager();
 	return start_thread() == 0;
 }
 
