@@ -133,11 +133,12 @@ static int script_connected(struct stream *s)
 	return 0;
 }
 
-static void script_want(struct stream *s, bool readable, bool writable)
+static bool script_want(struct stream *s, bool readable, bool writable)
 {
 	(void)s;
 	(void)readable;
 	(void)writable;
+	return true;
 }
 
 static uint64_t script_unacknowledged(struct stream *s)
