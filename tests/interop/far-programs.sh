@@ -36,6 +36,7 @@ for case in threads same hot forks children remaps unmaps syscalls; do
 done
 [ "$(grep -c 'strays 1 ' "$work/far.log")" = 1 ] || fail "who did not join?"
 # A pager that is killed takes the program with it, and its children.
+# shellcheck disable=SC2016 # that shell expands them
 "$tests/far_run" 16M ram:1G bash -c '"$0" until "$1" & echo $! >"$2"; wait' \
 	"$tests/far_hammer" "$work/never" "$work/child" \
 	>"$work/checks" 2>>"$work/far.log" &
