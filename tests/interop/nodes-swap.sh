@@ -24,6 +24,8 @@ end_swap() {
 device=
 trap end_swap EXIT
 
+says -E ' cgroup2 | cgroup .*[ ,]memory[ ,]' </proc/mounts ||
+	{ echo "no memory cgroup is mounted"; exit 77; }
 hosts alpha beta gamma
 for name in alpha beta gamma; do
 	node $name
