@@ -57,7 +57,7 @@ program_is() { # FILTER
 no_program() {
 	on alpha --json status | jq -e '.programs == []' >/dev/null
 }
-far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 200000 &
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 60000 &
 program=$!
 wait_for 30 program_is '.away > 20000000 and .resident < 20000000 and
 	.read > 100 and .processes == 1 and .donors == "beta/far,gamma/far"' ||
