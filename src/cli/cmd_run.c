@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #include "base/base.h"
+#include "cli/donors.h"
 #include "cli/foreground.h"
 #include "cli/request.h"
 #include "cli/run.h"
@@ -206,31 +207,19 @@ static unsigned count_names(const char *list)
 	return n;
 }
 
-static int take_copies(struct run *r)
+static int take_donors(struct run *r)
 {
 	struct cli *cli = r->cli;
-	uint64_t copies = 2, deadline = 0;
-	int status = request_number_option(cli, "copies", &copies);
+	uint64_t deadline = 0;
+	int status = request_number_option(cli, "deadline", &deadline);
 
-	if (!status)
-		status = request_number_option(cli, "deadline", &deadline);
 	if (status)
 		return status;
 	if (cli_option(cli, "deadline") && (deadline < 50 || deadline > 60000))
 		return cli_usage(cli, "--deadline is 50 to 60000 ms");
 	r->deadline_ms = (unsigned)deadline;
-	if (copies < 1 || copies > 2)
-		return cli_usage(cli, "--copies is 1 or 2");
-	r->copies = (unsigned)copies;
-	if (count_names(cli_option(cli, "donor")) < copies)
-		return cli_usage(cli,
-		                 "one donor keeps one copy, and the program is "
-		                 "lost if it dies: name a second one, or say "
-		                 "--copies 1");
-	if (copies == 1)
-		fprintf(cli->err, "causeway: one copy: the program is lost if "
-		                  "a donor dies\n");
-	return 0;
+	return donors_copies(cli, "the program",
+	                     count_names(cli_option(cli, "donor")), &r->copies);
 }
 
 /* What --via says, or what the program allows. */
@@ -278,7 +267,7 @@ static int take_options(struct run *r)
 		                 "--donor or --store says where the rest goes");
 	if (!r->far)
 		r->far = FAR_BY_LOCAL * r->local;
-	return cli_option(cli, "donor") ? take_copies(r) : 0;
+	return cli_option(cli, "donor") ? take_donors(r) : 0;
 }
 
 int cmd_run(struct cli *cli)

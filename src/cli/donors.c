@@ -25,26 +25,17 @@ static int take_names(struct cli *cli, struct donors *d, const char *list)
 	return 0;
 }
 
-int donors_take(struct cli *cli, const char *what, struct donors *d)
+int donors_copies(struct cli *cli, const char *what, unsigned n_donors,
+                  unsigned *out)
 {
-	const char *list = cli_option(cli, "donor");
 	uint64_t copies = 2;
-	int status;
+	int status = request_number_option(cli, "copies", &copies);
 
-	*d = (struct donors){ .store = cli_option(cli, "store"), .copies = 1 };
-	if (!list == !d->store)
-		return cli_usage(cli, "either --donor or --store says where "
-		                      "the rest goes");
-	status = request_number_option(cli, "copies", &copies);
-	if (status || d->store)
+	if (status)
 		return status;
 	if (copies < 1 || copies > 2)
 		return cli_usage(cli, "--copies is 1 or 2");
-	d->copies = (unsigned)copies;
-	status = take_names(cli, d, list);
-	if (status)
-		return status;
-	if (d->n < copies)
+	if (n_donors < copies)
 		return cli_usage(cli,
 		                 "one donor keeps one copy, and %s is lost if "
 		                 "it dies: name a second one, or say "
@@ -55,7 +46,24 @@ int donors_take(struct cli *cli, const char *what, struct donors *d)
 		        "causeway: one copy: %s is lost if a donor "
 		        "dies\n",
 		        what);
+	*out = (unsigned)copies;
 	return 0;
+}
+
+int donors_take(struct cli *cli, const char *what, struct donors *d)
+{
+	const char *list = cli_option(cli, "donor");
+	uint64_t unused;
+	int status;
+
+	*d = (struct donors){ .store = cli_option(cli, "store"), .copies = 1 };
+	if (!list == !d->store)
+		return cli_usage(cli, "either --donor or --store says where "
+		                      "the rest goes");
+	if (d->store)
+		return request_number_option(cli, "copies", &unused);
+	status = take_names(cli, d, list);
+	return status ? status : donors_copies(cli, what, d->n, &d->copies);
 }
 
 void donors_free(struct donors *d)

@@ -22,4 +22,13 @@ struct donors {
 int donors_take(struct cli *cli, const char *what, struct donors *d);
 void donors_free(struct donors *d);
 
+/*
+ * --copies alone, for `n_donors` that were named; 2 if it is not given.  Warns
+ * like donors_take().
+ *
+ * @return 0; RPC_USAGE, reported, and *out is untouched.
+ */
+int donors_copies(struct cli *cli, const char *what, unsigned n_donors,
+                  unsigned *out);
+
 #endif /* CLI_DONORS_H */
