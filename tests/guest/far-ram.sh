@@ -11,15 +11,7 @@
 get_guest
 tests=${CAUSEWAY_BUILD:-$root/build}/tests
 
-hosts alpha beta gamma
-for name in alpha beta gamma; do
-	node $name
-done
-for name in beta gamma; do
-	on alpha node add $name "$(addresses $name)" >/dev/null
-	on $name window create far --size 288M --allow alpha:rw >/dev/null
-	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
-done
+two_donors 288M
 
 echo "$tests/mem_check 128 3 2" >"$work/run-it"
 "$root/tests/guest/mkinitrd.py" "$guest" "$work/initrd" \

@@ -150,6 +150,20 @@ links_up() { # NAME PEER: how many
 		jq '[.links[] | select(.state == "up")] | length'
 }
 
+# two_donors SIZE: alpha, and beta and gamma that each lend it a window `far`.
+two_donors() {
+	local name
+	hosts alpha beta gamma
+	for name in alpha beta gamma; do
+		node $name
+	done
+	for name in beta gamma; do
+		on alpha node add $name "$(addresses $name)" >/dev/null
+		on $name window create far --size "$1" --allow alpha:rw >/dev/null
+		wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
+	done
+}
+
 # has_written NAME PEER BYTES: of the peer's memory, so many at least.
 has_written() {
 	[ "$(on "$1" --json node show "$2" | jq .bytes_written)" -ge "$3" ]

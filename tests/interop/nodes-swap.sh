@@ -26,15 +26,7 @@ trap end_swap EXIT
 
 says -E ' cgroup2 | cgroup .*[ ,]memory[ ,]' </proc/mounts ||
 	{ echo "no memory cgroup is mounted"; exit 77; }
-hosts alpha beta gamma
-for name in alpha beta gamma; do
-	node $name
-done
-for name in beta gamma; do
-	on alpha node add $name "$(addresses $name)" >/dev/null
-	on $name window create far --size 176M --allow alpha:rw >/dev/null
-	wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
-done
+two_donors 176M
 donors=beta/far,gamma/far
 
 on alpha swap status 2>/dev/null && fail "a device before there is one"
