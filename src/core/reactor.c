@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -37,6 +38,14 @@
  * sleep: 1, 3, 7, ... of them, this many at most, until a spin pays again.
  */
 #define REST_MAX 63u
+
+/*
+ * While it spins a reactor offers its core to others now and then (0.3 us),
+ * each time as long as somebody takes it: a yield that lasts longer than one
+ * without takers.
+ */
+#define YIELD_EVERY 8u
+#define YIELDED_NS NS_PER_US
 
 static _Thread_local struct reactor *current;
 
@@ -348,6 +357,19 @@ static bool may_spin(const struct reactor *r)
 	       r->now_ns - r->idle_since_ns < r->spin_max_ns;
 }
 
+/* A spin may keep from the core the very thread that would end it: the peer,
+ * or the program that waits for both. */
+static void give_way(struct reactor *r)
+{
+	uint64_t before;
+
+	if (!r->crowded && ++r->spins % YIELD_EVERY)
+		return;
+	before = clock_now_ns();
+	sched_yield();
+	r->crowded = clock_now_ns() - before > YIELDED_NS;
+}
+
 static void spun_in_vain(struct reactor *r)
 {
 	r->spun = false;
@@ -407,6 +429,7 @@ void reactor_run(struct reactor *r)
 			r->idle_since_ns = r->now_ns;
 		if (may_spin(r)) {
 			r->spun = true;
+			give_way(r);
 			continue;
 		}
 		if (r->spun)

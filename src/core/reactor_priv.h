@@ -49,6 +49,8 @@ struct reactor {
 	bool spun;           /* in this gap */
 	unsigned rest;       /* gaps to come without a spin */
 	unsigned rest_after; /* the last spin in vain; 0: it paid */
+	unsigned spins;      /* turns without work */
+	bool crowded;        /* others wanted the core, when last offered */
 
 	int epoll_fd;
 	bool coarse_wait; /* no epoll_pwait2() here */
