@@ -4,7 +4,7 @@
 # A program at a quarter of its memory over two donors: one dies, then the
 # borrower's own daemon is killed and comes back; every value is right.  With
 # one copy the donor's death ends that program alone, with a reason.
-# shows S2, S5, S6, S14, S15, S18, S22, X1
+# shows S2, S5, S6, S14, S15, S18, S22, L20, X1
 . "$(dirname "$0")/lib-hosts.sh"
 need curl
 [ -r /dev/userfaultfd ] || { echo "no userfaultfd"; exit 77; }
@@ -22,13 +22,27 @@ done
 # Alpha lends memory too.
 on alpha window create far --size 96M --allow beta:rw >/dev/null
 
+all_links_up() {
+	[ "$(links_up alpha beta)" = 2 ] && [ "$(links_up alpha gamma)" = 2 ]
+}
+
 # far WORDS-OF-RUN...: a program on alpha; what is said goes to run.log.
 far() {
 	on alpha run "$@" 2>>"$work/run.log"
 }
 
-far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 30000 ||
-	fail "two donors"
+# Each of its links is cut in turn meanwhile, and nobody need notice.
+far --local 16M --donor beta/far,gamma/far -- "$tests/far_hammer" threads 60000 &
+program=$!
+for i in 0 1 0; do
+	link_down alpha $i
+	sleep 0.5
+	link_up alpha $i
+	wait_for 10 all_links_up || fail "a link does not come back"
+done
+jobs -rp | says "^$program$" || fail "it ended before the last cut"
+wait $program || fail "two donors, links cut"
+grep -q 'fails' "$work/run.log" && fail "a cut link took a donor along"
 grep -q 'pages left' "$work/run.log" || fail "nothing left"
 for name in beta gamma; do
 	has_written alpha $name $((16 << 20)) || fail "$name was not used"
