@@ -17,6 +17,7 @@
 #include "drive/drive.h"
 #include "far/backing.h"
 #include "far/launch.h"
+#include "far/page_map.h"
 #include "far/pager.h"
 
 #include <errno.h>
@@ -131,6 +132,7 @@ static int start(struct run *r, struct err *e)
 		                         .uring_depth = 128 };
 	struct pager_opts po = { .local = r->local,
 		                 .encrypt = cli_option(r->cli, "encrypt"),
+		                 .compress = cli_option(r->cli, "compress"),
 		                 .lost = program_lost,
 		                 .stuck = pages_stay,
 		                 .ctx = r };
@@ -189,6 +191,15 @@ static void report(const struct run *r)
 	        s.faults, (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000, s.read,
 	        s.prefetched, s.moved_out, s.written, s.clean, s.peak >> 20);
+	if (s.compressed)
+		fprintf(r->cli->err,
+		        "causeway: compressed: %" PRIu64
+		        " pages, %.1f to 1; %" PRIu64
+		        " pages came from there\n",
+		        s.compressed,
+		        (double)(s.compressed * FAR_PAGE) /
+		                (double)s.compressed_to,
+		        s.from_tier);
 	if (s.strays)
 		fprintf(r->cli->err,
 		        "causeway: %" PRIu64 " children were made without "
@@ -227,6 +238,7 @@ static int choose_way(struct run *r)
 {
 	struct cli *cli = r->cli;
 	const char *via = cli_option(cli, "via");
+	bool compress = cli_option(cli, "compress");
 	struct err e = { 0 };
 
 	r->by_swap = via && strcmp(via, "swap") == 0;
@@ -237,7 +249,12 @@ static int choose_way(struct run *r)
 		return cli_usage(cli,
 		                 "with --via swap it is 'causeway swap on' "
 		                 "that says where the rest goes");
-	if (via || !run_can_swap() || !launch_check(cli->words[0], &e))
+	if (r->by_swap && compress)
+		return cli_usage(cli,
+		                 "--compress is for --via uffd: with --via "
+		                 "swap, zswap of the kernel does that");
+	if (via || compress || !run_can_swap() ||
+	    !launch_check(cli->words[0], &e))
 		return 0;
 	fprintf(cli->err,
 	        "causeway: it runs by the kernel's swap (--via swap): %s\n",

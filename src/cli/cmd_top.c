@@ -203,7 +203,8 @@ static void time_cell(struct print_table *t, uint64_t ns)
 static void show_program(struct view *v, struct print_table *t,
                          struct json_object *o)
 {
-	static const char *const sizes[] = { "local", "resident", "away" };
+	static const char *const sizes[] = { "local", "resident",
+		                             "compressed_bytes", "away" };
 	struct json_object *b = earlier_number(v, "programs", "pid", o);
 	uint64_t read = print_number(o, "read");
 	uint64_t ahead = print_number(o, "prefetched");
@@ -225,17 +226,17 @@ static void show_program(struct view *v, struct print_table *t,
 
 static void show_programs(struct view *v)
 {
-	static const char *const names[] = { "PROGRAM", "LOCAL",    "RESIDENT",
-		                             "AWAY",    "FAULTS/s", "P50",
-		                             "P99",     "HIT",      "AHEAD",
-		                             "IN/s",    "OUT/s",    "DONORS",
-		                             NULL };
+	static const char *const names[] = { "PROGRAM", "LOCAL", "RESIDENT",
+		                             "PACKED",  "AWAY",  "FAULTS/s",
+		                             "P50",     "P99",   "HIT",
+		                             "AHEAD",   "IN/s",  "OUT/s",
+		                             "DONORS",  NULL };
 	struct json_object *list = print_member(v->now, "programs");
 	struct print_table t;
 
 	if (!print_length(list))
 		return;
-	begin(&t, names, 0x7fe);
+	begin(&t, names, 0xffe);
 	for (size_t i = 0; i < print_length(list); i++)
 		show_program(v, &t, print_at(list, i));
 	end(&t, v);

@@ -52,7 +52,7 @@ static const struct cli_cmd table[] = {
 	{ .path = "run",
 	  .args = "--local SIZE [--donor NODE[/WINDOW]...] [--store DRIVE] "
 	          "[--via swap] [--far SIZE] [--copies N] [--deadline MS] "
-	          "[--encrypt] "
+	          "[--encrypt] [--compress] "
 	          "-- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
 	  .example = "run --local 1G --donor beta,gamma -- sort big",
@@ -72,6 +72,8 @@ static const struct cli_cmd table[] = {
 	                 "how long a donor may be silent; 700, 1500 if nobody "
 	                 "else has what it has" },
 	               { "encrypt", NULL, "what leaves" },
+	               { "compress", NULL,
+	                 "keep what compresses here, inside of --local" },
 	               { "via", "WAY",
 	                 "uffd, or swap: by the device of 'swap on'" } },
 	  .run = cmd_run },

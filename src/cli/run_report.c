@@ -34,6 +34,9 @@ static struct json_object *words_of(const struct run_report *r)
 	number(o, "used", s.used);
 	number(o, "moved_out", s.moved_out);
 	number(o, "written", s.written);
+	number(o, "compressed", s.packed);
+	number(o, "compressed_bytes", s.tier);
+	number(o, "from_compressed", s.from_tier);
 	number(o, "strays", s.strays);
 	number(o, "p50_ns", histogram_percentile(&s.fault, 50));
 	number(o, "p99_ns", histogram_percentile(&s.fault, 99));

@@ -434,6 +434,12 @@ static const struct far_row {
 	  METRICS_COUNTER, NULL },
 	{ "causeway_far_pages_written", "written",
 	  "Pages that left and had changed", METRICS_COUNTER, NULL },
+	{ "causeway_far_compressed_pages", "compressed",
+	  "Pages that are here, compressed", METRICS_GAUGE, NULL },
+	{ "causeway_far_compressed_bytes", "compressed_bytes",
+	  "Memory that these take", METRICS_GAUGE, "bytes" },
+	{ "causeway_far_pages_decompressed", "from_compressed",
+	  "Pages that came back out of these", METRICS_COUNTER, NULL },
 	{ "causeway_far_strays", "strays", "Children that keep what they fetch",
 	  METRICS_COUNTER, NULL },
 };

@@ -84,12 +84,11 @@ static void bring_back(struct parcel *c, unsigned i)
 	if (!s)
 		return;
 	p = page_map_find(s->map, c->number[i]);
-	if (!p || p->slot != c->slot[i])
+	if (!p || p->packed || p->slot != c->slot[i])
 		return;
 	if (p->state == FAR_AWAY)
 		far_fault_serve(s, c->number[i], p);
-	slots_put(&c->pager->slots, p->slot);
-	p->slot = FAR_NO_SLOT;
+	far_copy_forget(c->pager, p);
 	if (p->state == FAR_AWAY)
 		pager_lost(s, "a page could be neither stored nor put back");
 }
@@ -101,6 +100,11 @@ static void say_once(struct pager *p, bool *said, const char *why)
 	*said = true;
 }
 
+void pager_say_failing(struct pager *p)
+{
+	say_once(p, &p->said_failing, "writes fail");
+}
+
 static void written(struct swap_request *q, int err)
 {
 	unsigned first = (unsigned)((uint8_t *)q->data -
@@ -110,7 +114,7 @@ static void written(struct swap_request *q, int err)
 	struct pager *pager = c->pager;
 
 	if (err)
-		say_once(pager, &pager->said_failing, "writes fail");
+		pager_say_failing(pager);
 	for (unsigned i = first; i < first + q->pages; i++) {
 		if (err)
 			bring_back(c, i);
@@ -188,12 +192,6 @@ static bool is_clean(struct pager *pager, const struct far_page *p,
 	return memcmp(tag, p->tag, FAR_TAG) == 0;
 }
 
-static void forget_slot(struct pager *pager, struct far_page *p)
-{
-	slots_put(&pager->slots, p->slot);
-	p->slot = FAR_NO_SLOT;
-}
-
 /* Page i of the parcel lies in it.  @return whether it wants a slot. */
 static bool take_in(struct space *s, struct parcel *c, unsigned i,
                     struct far_page *p)
@@ -204,7 +202,7 @@ static bool take_in(struct space *s, struct parcel *c, unsigned i,
 	pager->stats.moved_out++;
 	if (is_zero(page)) {
 		pager->stats.dropped_zero++;
-		forget_slot(pager, p);
+		far_copy_forget(pager, p);
 		p->state = FAR_NONE;
 		return false;
 	}
@@ -214,8 +212,8 @@ static bool take_in(struct space *s, struct parcel *c, unsigned i,
 		pager->stats.clean++;
 		return false;
 	}
-	forget_slot(pager, p);
-	return true;
+	far_copy_forget(pager, p);
+	return !far_compress_put(pager, p, page);
 }
 
 /* Slots for the pages in `wanting`, as long runs as there are. */
@@ -262,7 +260,7 @@ static void settle(struct space *s, struct parcel *c, uint64_t moved)
 			pager_moved(s->pager, -1);
 		if (p->dropped) {
 			p->dropped = 0;
-			forget_slot(s->pager, p);
+			far_copy_forget(s->pager, p);
 			p->state = FAR_NONE;
 		} else if (!here) {
 			s->pager->stats.kept++;
@@ -450,7 +448,7 @@ void far_evict_start(struct space *s)
 		command(s, FAR_OWN, s->own, s->n_own);
 		return;
 	}
-	if (pager->slots.n - pager->slots.used < FAR_BATCH) {
+	if (!pager_has_slots(pager, FAR_BATCH)) {
 		say_once(pager, &pager->said_full, "there is no room left");
 		return;
 	}

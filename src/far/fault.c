@@ -259,7 +259,7 @@ static int by_slot(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static unsigned gather(const struct space *s, const struct prefetch_plan *plan,
+static unsigned gather(struct space *s, const struct prefetch_plan *plan,
                        struct candidate out[PREFETCH_MAX])
 {
 	unsigned n = 0, index;
@@ -267,13 +267,61 @@ static unsigned gather(const struct space *s, const struct prefetch_plan *plan,
 	for (uint32_t i = 0; i < plan->count; i++) {
 		uint64_t number =
 			plan->first + (uint64_t)((int64_t)i * plan->stride);
-		const struct far_page *p = page_map_find(s->map, number);
+		struct far_page *p = page_map_find(s->map, number);
 
 		if (p && p->state == FAR_AWAY &&
+		    !far_copy_is_packed(s->pager, p) &&
 		    !far_evict_parcel(s->pager, p->slot, &index))
 			out[n++] = (struct candidate){ number, p->slot };
 	}
 	return n;
+}
+
+/* Neighbours [first, first + n) that the tier has go there by one call. */
+static void unpack_run(struct space *s, uint64_t first, unsigned n)
+{
+	struct pager *pager = s->pager;
+	int64_t r = uffd_copy(s->faults.fd, page_address(first), pager->page,
+	                      n * FAR_PAGE);
+
+	for (; r >= (int64_t)FAR_PAGE; r -= (int64_t)FAR_PAGE, first++) {
+		struct far_page *p = page_map_find(s->map, first);
+
+		far_copy_forget(pager, p);
+		pager->stats.from_tier++;
+		pager->stats.read++;
+		pager->stats.prefetched++;
+		placed(s, first, p);
+	}
+}
+
+/* What the tier has of the plan comes at once. */
+static void unpack_ahead(struct space *s, const struct prefetch_plan *plan)
+{
+	struct pager *pager = s->pager;
+	uint64_t first = 0;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < plan->count; i++) {
+		uint64_t number =
+			plan->first + (uint64_t)((int64_t)i * plan->stride);
+		struct far_page *p = page_map_find(s->map, number);
+		bool is_packed = p && p->state == FAR_AWAY &&
+		                 far_copy_is_packed(pager, p);
+
+		if (n > 0 && (!is_packed || number != first + n)) {
+			unpack_run(s, first, n);
+			n = 0;
+		}
+		if (!is_packed)
+			continue;
+		resident_back(&s->resident, p, pager->local / FAR_PAGE);
+		tier_get(&pager->tier, p->slot, pager->page + n * FAR_PAGE);
+		if (n++ == 0)
+			first = number;
+	}
+	if (n > 0)
+		unpack_run(s, first, n);
 }
 
 static void prefetch(struct space *s, const struct prefetch_plan *plan)
@@ -283,6 +331,7 @@ static void prefetch(struct space *s, const struct prefetch_plan *plan)
 
 	if (plan->count == 0 || pager_is_full(s->pager))
 		return;
+	unpack_ahead(s, plan);
 	n = gather(s, plan, c);
 	qsort(c, n, sizeof(c[0]), by_slot);
 	for (unsigned i = 0; i < n; i = end) {
@@ -303,6 +352,21 @@ static void prefetch(struct space *s, const struct prefetch_plan *plan)
 
 /* -- faults ---------------------------------------------------------------- */
 
+/* No need to wait for anybody: it is here. */
+static void unpack(struct space *s, uint64_t number, struct far_page *p,
+                   const struct prefetch_plan *plan)
+{
+	struct pager *pager = s->pager;
+
+	far_compress_hit(s, p);
+	resident_back(&s->resident, p, pager->local / FAR_PAGE);
+	tier_get(&pager->tier, p->slot, pager->page);
+	place(s, number, p, pager->page);
+	if (p->state == FAR_RESIDENT)
+		far_copy_forget(pager, p);
+	prefetch(s, plan);
+}
+
 void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 {
 	struct prefetch_plan plan;
@@ -311,6 +375,11 @@ void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 	unsigned index;
 
 	plan = prefetch_fault(&s->prefetch, number);
+	if (far_copy_is_packed(s->pager, p)) {
+		unpack(s, number, p, &plan);
+		return;
+	}
+	far_compress_missed(s->pager);
 	parcel = far_evict_parcel(s->pager, p->slot, &index);
 	if (parcel) {
 		s->pager->stats.from_parcel++;
@@ -358,8 +427,7 @@ static bool is_there(const struct space *s, uint64_t number)
 static void was_dropped(struct space *s, uint64_t number, struct far_page *p)
 {
 	resident_remove(&s->resident, p, FAR_NONE);
-	slots_put(&s->pager->slots, p->slot);
-	p->slot = FAR_NO_SLOT;
+	far_copy_forget(s->pager, p);
 	place_zeroes(s, number);
 }
 

@@ -17,6 +17,7 @@
  *
  * A RESIDENT page may keep the slot that it came from or went to: while its
  * contents still carry that slot's seal it can be dropped without a write.
+ * An AWAY page may be packed: then it is in a cell of far/tier, not in a slot.
  *
  * Cost       A leaf of 512 entries is 16 KiB for 2 MiB of address space.
  * Threads    One, the pager's.
@@ -42,7 +43,7 @@ enum far_state {
 };
 
 struct far_page {
-	uint32_t slot;  /* FAR_NO_SLOT: no copy outside */
+	uint32_t slot;  /* FAR_NO_SLOT: no copy outside; or a cell */
 	uint32_t stamp; /* RESIDENT: of its entry in far/resident */
 	uint8_t tag[FAR_TAG];
 	uint64_t version : 56; /* of the copy in the slot */
@@ -50,6 +51,7 @@ struct far_page {
 	uint64_t hot : 1;      /* came back soon after it had left */
 	uint64_t wanted : 1;   /* a thread waits for it */
 	uint64_t dropped : 1;  /* LEAVING: the program gave it up meanwhile */
+	uint64_t packed : 1;   /* AWAY: `slot` is a cell of the tier */
 };
 static_assert(sizeof(struct far_page) == 32, "a leaf is 16 KiB");
 

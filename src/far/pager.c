@@ -39,14 +39,28 @@ static int64_t part(const struct pager *p, int64_t n)
 	return (int64_t)(p->local / 64) * n;
 }
 
+int64_t pager_in_use(const struct pager *p)
+{
+	return p->resident + (int64_t)p->tier.bytes;
+}
+
+bool pager_has_slots(const struct pager *p, uint64_t n)
+{
+	LIST_FOREACH (l, &p->spaces) {
+		if (list_entry(l, struct space, link)->parcel)
+			n += FAR_BATCH;
+	}
+	return p->slots.n - p->slots.used >= n;
+}
+
 bool pager_is_high(const struct pager *p)
 {
-	return p->resident > part(p, HIGH);
+	return pager_in_use(p) > part(p, HIGH);
 }
 
 unsigned pager_excess(const struct pager *p)
 {
-	int64_t pages = (p->resident - part(p, HIGH)) / (int64_t)FAR_PAGE;
+	int64_t pages = (pager_in_use(p) - part(p, HIGH)) / (int64_t)FAR_PAGE;
 
 	return pages < LEAST                ? LEAST
 	       : pages > (int64_t)FAR_BATCH ? FAR_BATCH
@@ -55,7 +69,7 @@ unsigned pager_excess(const struct pager *p)
 
 bool pager_is_full(const struct pager *p)
 {
-	return p->resident + (int64_t)(p->coming * FAR_PAGE) >
+	return pager_in_use(p) + (int64_t)(p->coming * FAR_PAGE) >
 	       (int64_t)p->local;
 }
 
@@ -97,8 +111,8 @@ static void look(struct pager *p)
 	}
 	p->resident = all;
 	p->looks = 0;
-	if (p->stats.peak < (uint64_t)all)
-		p->stats.peak = (uint64_t)all;
+	if (p->stats.peak < (uint64_t)pager_in_use(p))
+		p->stats.peak = (uint64_t)pager_in_use(p);
 }
 
 void pager_moved(struct pager *p, int64_t pages)
@@ -112,6 +126,7 @@ void pager_balance(struct pager *p)
 {
 	if (p->looks >= LOOK_EVERY)
 		look(p);
+	far_compress_make_room(p);
 	if (!pager_is_high(p))
 		return;
 	LIST_FOREACH (l, &p->spaces) {
@@ -125,7 +140,7 @@ void pager_balance(struct pager *p)
  * left at 2 GB/s, doubled while nothing happens. */
 static uint64_t next_tick(struct pager *p, int64_t before)
 {
-	int64_t room = (int64_t)p->local - p->resident;
+	int64_t room = (int64_t)p->local - pager_in_use(p);
 	uint64_t soon = room > 0 ? (uint64_t)room / 4 : 0;
 	int64_t change = p->resident - before;
 
@@ -147,7 +162,7 @@ static void tick(struct timer *t)
 		far_space_check(list_entry(l, struct space, link));
 	}
 	look(p);
-	if (p->resident > part(p, CAPTURE)) {
+	if (pager_in_use(p) > part(p, CAPTURE)) {
 		LIST_FOREACH (l, &p->spaces) {
 			struct space *s = list_entry(l, struct space, link);
 
@@ -202,6 +217,8 @@ static int init(struct pager *p, const struct pager_opts *o, struct err *e)
 	if (slots_init(&p->slots, room < FAR_NO_SLOT ? room : FAR_NO_SLOT - 1))
 		return err_set(e, -ENOMEM, "no memory for %" PRIu64 " slots",
 		               room);
+	if (p->compress && far_compress_init(p))
+		return err_set(e, -ENOMEM, "no memory for compressed pages");
 	err = seal_init(&p->seal, o->encrypt, e);
 	if (err)
 		return err;
@@ -226,6 +243,7 @@ int pager_create(const struct pager_opts *o, struct pager **out, struct err *e)
 	p->reactor = o->reactor;
 	p->local = o->local;
 	p->encrypt = o->encrypt;
+	p->compress = o->compress;
 	p->lost = o->lost;
 	p->stuck = o->stuck;
 	p->ctx = o->ctx;
@@ -274,6 +292,7 @@ void pager_destroy(struct pager *p)
 	slab_fini(&p->fetch_pages);
 	slab_fini(&p->parcel_slab);
 	slab_fini(&p->parcel_pages);
+	far_compress_fini(p);
 	if (p->device_fd >= 0)
 		close(p->device_fd);
 	seal_fini(&p->seal);
@@ -292,6 +311,8 @@ void pager_stats(const struct pager *p, struct pager_stats *out)
 	out->programs = p->n_spaces;
 	out->local = p->local;
 	out->resident = p->resident > 0 ? (uint64_t)p->resident : 0;
+	out->tier = p->tier.bytes;
+	out->packed = p->tier.pages;
 	out->away = p->slots.used * FAR_PAGE;
 	out->room = p->slots.n * FAR_PAGE;
 	LIST_FOREACH (l, &p->spaces) {

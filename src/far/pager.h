@@ -37,7 +37,9 @@
  *   F3  concurrent faults on a page make one read;
  *   F4  a page that is asked for before it has been stored is served from the
  *       parcel;
- *   F5  prefetching never stands in front of a page that was asked for.
+ *   F5  prefetching never stands in front of a page that was asked for;
+ *   F6  the newest bytes of a page that is not resident are in exactly one
+ *       place: a parcel, the tier, or a slot.
  */
 #ifndef FAR_PAGER_H
 #define FAR_PAGER_H
@@ -61,6 +63,7 @@ struct pager_opts {
 	struct block_device *device; /* borrowed; its size is the room */
 	uint64_t local;              /* bytes that all programs may keep here */
 	bool encrypt;                /* what leaves */
+	bool compress;               /* what stays here, a part of `local` */
 	/* A program lost a page for good and is being killed. */
 	void (*lost)(void *ctx, pid_t pid, const char *why);
 	/* Pages do not leave any more, so programs may grow beyond `local`;
@@ -86,23 +89,29 @@ const char *pager_socket(const struct pager *p);
 
 struct pager_stats {
 	unsigned programs;
-	uint64_t local;        /* the limit */
-	uint64_t resident;     /* anonymous memory of the programs, bytes */
-	uint64_t peak;         /* of that, as far as it was looked at */
-	uint64_t away;         /* bytes */
-	uint64_t room;         /* of the device, bytes */
-	uint64_t faults;       /* pages asked for */
-	uint64_t zero;         /* of these, answered with zeroes */
-	uint64_t joined;       /* of these, that found a read under way */
-	uint64_t from_parcel;  /* of these, not stored yet */
-	uint64_t read;         /* pages read */
-	uint64_t used;         /* of the prefetched ones, walked over */
-	uint64_t prefetched;   /* of these, not asked for */
-	uint64_t moved_out;    /* pages that left */
-	uint64_t written;      /* of these, pages written */
-	uint64_t clean;        /* of these, unchanged since they came */
-	uint64_t dropped_zero; /* of these, all zero */
-	uint64_t kept;         /* that could not be moved */
+	uint64_t local;          /* the limit */
+	uint64_t resident;       /* anonymous memory of the programs, bytes */
+	uint64_t peak;           /* of that, as far as it was looked at */
+	uint64_t away;           /* bytes */
+	uint64_t room;           /* of the device, bytes */
+	uint64_t faults;         /* pages asked for */
+	uint64_t zero;           /* of these, answered with zeroes */
+	uint64_t joined;         /* of these, that found a read under way */
+	uint64_t from_parcel;    /* of these, not stored yet */
+	uint64_t read;           /* pages that came back */
+	uint64_t used;           /* of the prefetched ones, walked over */
+	uint64_t prefetched;     /* of these, not asked for */
+	uint64_t moved_out;      /* pages that left */
+	uint64_t written;        /* of these, pages written */
+	uint64_t clean;          /* of these, unchanged since they came */
+	uint64_t dropped_zero;   /* of these, all zero */
+	uint64_t kept;           /* that could not be moved */
+	uint64_t tier;           /* bytes of `local` that the tier has */
+	uint64_t packed;         /* pages in it */
+	uint64_t from_tier;      /* of those read, pages out of it */
+	uint64_t compressed;     /* pages that went into it */
+	uint64_t compressed_to;  /* bytes that these were compressed to */
+	uint64_t not_compressed; /* pages that it refused */
 	uint64_t strays; /* children that did not join: they keep what comes */
 	struct histogram fault; /* from the fault to the page */
 };

@@ -2,7 +2,8 @@
 /*
  * far/pager's structs.  pager.c keeps the limit and the programs, join.c lets
  * programs in, space.c reads what the kernel says of one, fault.c brings pages
- * in, evict.c takes them out, scan.c finds what there is to take.
+ * in, evict.c takes them out, scan.c finds what there is to take, compress.c
+ * keeps what stays here compressed.
  */
 #ifndef FAR_PAGER_PRIV_H
 #define FAR_PAGER_PRIV_H
@@ -18,6 +19,7 @@
 #include "far/seal.h"
 #include "far/slots.h"
 #include "far/swap.h"
+#include "far/tier.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +28,7 @@
 #define FETCHES_MAX 256u       /* at once; 32 MiB of buffers */
 #define HELD_MAX 64u           /* threads of a program that wait for zeroes */
 #define PARCELS_MAX 32u        /* at once: 8 MiB, twice that encrypted */
+#define SPILLS_MAX 8u          /* at once, from the tier to slots */
 
 /* Pages that left together, until their slots hold them. */
 struct parcel {
@@ -105,7 +108,7 @@ struct space {
 struct pager {
 	struct reactor *reactor;
 	uint64_t local;
-	bool encrypt;
+	bool encrypt, compress;
 	void (*lost)(void *ctx, pid_t pid, const char *why);
 	void (*stuck)(void *ctx, const char *why);
 	void *ctx;
@@ -129,6 +132,15 @@ struct pager {
 	struct slab parcel_pages; /* of FAR_BATCH, or twice that */
 	struct list parcels;
 
+	/* if `compress` */
+	struct tier tier;
+	struct slab spill_slab;
+	unsigned spills;         /* that are out */
+	uint64_t spill_again_ns; /* not before */
+	unsigned votes;          /* for or against more of a share */
+	int score;
+	uint8_t page[FETCH_MAX * FAR_PAGE] __attribute__((aligned(64)));
+
 	struct timer tick;
 	uint64_t tick_ns; /* until the next one */
 	int64_t resident; /* estimate, bytes: last look and what moved since */
@@ -147,6 +159,13 @@ static inline uint64_t page_address(uint64_t number)
 
 /* Memory came or went by our hand. */
 void pager_moved(struct pager *p, int64_t pages);
+/* Bytes that the programs and the tier have here. */
+int64_t pager_in_use(const struct pager *p);
+/* Whether there are `n` slots beside those that pages on their way out may
+ * need. */
+bool pager_has_slots(const struct pager *p, uint64_t n);
+/* Writes fail: said once. */
+void pager_say_failing(struct pager *p);
 /* Above the mark at which pages begin to leave. */
 bool pager_is_high(const struct pager *p);
 /* How many pages should leave together now. */
@@ -196,6 +215,29 @@ void far_evict_abandon(struct space *s);
 /* The parcel that holds `slot` until it is written; NULL: none. */
 struct parcel *far_evict_parcel(struct pager *p, uint32_t slot,
                                 unsigned *index);
+
+/* -- compress.c ----------------------------------------------------------- */
+
+/* @return 0; -ENOMEM. */
+int far_compress_init(struct pager *p);
+void far_compress_fini(struct pager *p);
+
+/* A page's copy outside of its program, if it has one: a slot or a cell.  One
+ * holder more; one less, and the page has none. */
+void far_copy_hold(struct pager *p, const struct far_page *page);
+void far_copy_forget(struct pager *p, struct far_page *page);
+/* Whether it is in the tier; if it has moved on, `page` knows from now. */
+bool far_copy_is_packed(struct pager *p, struct far_page *page);
+
+/* @return whether the bytes are in the tier now, and `page` knows where. */
+bool far_compress_put(struct pager *p, struct far_page *page,
+                      const uint8_t *bytes);
+/* A page was asked for that the tier has; that it had no room for. */
+void far_compress_hit(struct space *s, const struct far_page *page);
+void far_compress_missed(struct pager *p);
+/* Have the coldest pages move on to slots, as many as the tier is too full
+ * by. */
+void far_compress_make_room(struct pager *p);
 
 /* -- scan.c --------------------------------------------------------------- */
 

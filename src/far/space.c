@@ -35,8 +35,7 @@ static void drop(void *ctx, uint64_t number, struct far_page *p)
 		resident_remove(&s->resident, p, FAR_NONE);
 	p->state = FAR_NONE;
 	p->wanted = 0;
-	slots_put(&s->pager->slots, p->slot);
-	p->slot = FAR_NO_SLOT;
+	far_copy_forget(s->pager, p);
 }
 
 static void drop_range(struct space *s, uint64_t start, uint64_t end)
@@ -141,7 +140,7 @@ static void copy_page(void *ctx, uint64_t number, struct far_page *p)
 	*q = *p;
 	q->state = FAR_AWAY;
 	q->wanted = 0;
-	slots_hold(&c->child->pager->slots, p->slot);
+	far_copy_hold(c->child->pager, p);
 }
 
 static void forked(struct space *s, int fd)
@@ -239,8 +238,7 @@ static void put_slot(void *ctx, uint64_t number, struct far_page *p)
 	struct space *s = ctx;
 
 	(void)number;
-	slots_put(&s->pager->slots, p->slot);
-	p->slot = FAR_NO_SLOT;
+	far_copy_forget(s->pager, p);
 }
 
 static void close_watch(struct reactor *r, struct watch *w)

@@ -50,11 +50,12 @@ static void report(const struct pager *p)
 	        " from_parcel %" PRIu64 " read %" PRIu64 " prefetched %" PRIu64
 	        " moved_out %" PRIu64 " written %" PRIu64 " clean %" PRIu64
 	        " dropped_zero %" PRIu64 " kept %" PRIu64 " strays %" PRIu64
-	        " peak %" PRIu64 " p50 %.1f us p99 "
+	        " peak %" PRIu64 " compressed %" PRIu64 " from_tier %" PRIu64
+	        " refused %" PRIu64 " p50 %.1f us p99 "
 	        "%.1f us\n",
 	        s.faults, s.zero, s.joined, s.from_parcel, s.read, s.prefetched,
 	        s.moved_out, s.written, s.clean, s.dropped_zero, s.kept,
-	        s.strays, s.peak,
+	        s.strays, s.peak, s.compressed, s.from_tier, s.not_compressed,
 	        (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000);
 }
@@ -77,6 +78,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	o.encrypt = getenv("FAR_ENCRYPT") != NULL;
+	o.compress = getenv("FAR_COMPRESS") != NULL;
 	if (reactor_create(&ro, &reactor, &e) ||
 	    drive_open(argv[2], &device, &e))
 		goto failed;
