@@ -66,6 +66,14 @@ struct reactor *reactor_current(void)
 	return current;
 }
 
+unsigned reactor_set_spin(struct reactor *r, unsigned max_us)
+{
+	unsigned was = (unsigned)(r->spin_max_ns / NS_PER_US);
+
+	r->spin_max_ns = max_us * NS_PER_US;
+	return was;
+}
+
 void reactor_bind(struct reactor *r)
 {
 	current = r;

@@ -85,6 +85,9 @@ void reactor_stop(struct reactor *r);
 struct reactor *reactor_current(void);
 void reactor_bind(struct reactor *r);
 
+/* Spin for so long at most from now on.  @return what it was; own thread. */
+unsigned reactor_set_spin(struct reactor *r, unsigned max_us);
+
 /* Monotonic time, read once per iteration (outside one: at the call). */
 uint64_t reactor_now_ns(const struct reactor *r);
 

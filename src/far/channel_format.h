@@ -14,7 +14,8 @@
  *          24  moved     bit i: page i of the command lies in staging now
  *          32  doubtful  bit i: it moved while the command was broken off
  *          40  what      to do: enum far_command
- *          48  run[]     address and pages, in the order of `moved`
+ *          48  agent     thread id of the agent, its own to say
+ *          56  run[]     address and pages, in the order of `moved`
  *
  * FAR_MOVE empties the staging area, then moves pages to it, the first to
  * its first page and so on; one that cannot be moved (shared with a child of
@@ -34,7 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAR_CHANNEL_VERSION 2u
+#define FAR_CHANNEL_VERSION 3u
 #define FAR_BATCH 64u /* pages of one command: bits of `moved` */
 
 enum far_command { FAR_MOVE, FAR_OWN };
@@ -53,11 +54,12 @@ struct far_channel {
 	uint64_t moved;
 	uint64_t doubtful;
 	uint64_t what;
+	_Atomic uint64_t agent;
 	struct far_run run[FAR_BATCH];
 };
 
 static_assert(offsetof(struct far_channel, staging) == 16, "layout");
-static_assert(offsetof(struct far_channel, run) == 48, "layout");
+static_assert(offsetof(struct far_channel, run) == 56, "layout");
 
 /*
  * How a program joins: it connects to the Unix socket (SOCK_SEQPACKET) that

@@ -254,10 +254,13 @@ static bool spill_one(struct pager *p)
 
 void far_compress_make_room(struct pager *p)
 {
-	const struct tier *t = &p->tier;
+	struct tier *t = &p->tier;
 	uint64_t busy = p->spills * SPILL * (t->packed / (t->pages + 1));
 
-	while (p->compress && p->spills < SPILLS_MAX &&
+	if (!p->compress)
+		return;
+	tier_shrink(t);
+	while (p->spills < SPILLS_MAX &&
 	       t->bytes > t->limit - t->limit / MARGIN + busy &&
 	       pager_has_slots(p, SPILL) &&
 	       clock_now_ns() >= p->spill_again_ns && spill_one(p))

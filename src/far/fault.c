@@ -198,6 +198,7 @@ static void fetched(struct swap_request *q, int err)
 	list_remove(&f->link);
 	fetch_free(f);
 	pager_balance(pager);
+	far_seat_spin(pager);
 }
 
 /* @return NULL: too many are under way. */

@@ -233,6 +233,7 @@ static int admit(struct pager *p, pid_t pid, const struct far_hello *hello,
 	}
 	s->pagemap_fd = pagemap_fd;
 	err = give_agent(s, pid, hello, fds);
+	far_seat_joined(p, pid);
 	if (err)
 		pager_lost(s, "its agent cannot join");
 	else if (s->is_child)

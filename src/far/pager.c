@@ -158,6 +158,7 @@ static void tick(struct timer *t)
 	int64_t before = p->resident;
 
 	far_space_free_ended(p);
+	far_seat_tick(p);
 	LIST_FOREACH (l, &p->spaces) {
 		far_space_check(list_entry(l, struct space, link));
 	}

@@ -3,7 +3,7 @@
  * far/pager's structs.  pager.c keeps the limit and the programs, join.c lets
  * programs in, space.c reads what the kernel says of one, fault.c brings pages
  * in, evict.c takes them out, scan.c finds what there is to take, compress.c
- * keeps what stays here compressed.
+ * keeps what stays here compressed, seat.c says on which core.
  */
 #ifndef FAR_PAGER_PRIV_H
 #define FAR_PAGER_PRIV_H
@@ -21,6 +21,7 @@
 #include "far/swap.h"
 #include "far/tier.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -105,6 +106,22 @@ struct space {
 	uint64_t shared; /* of these, its parent's too, when it joined */
 };
 
+/* Where the pager sits, seat.c. */
+struct seat {
+	struct space *space; /* NULL: nowhere */
+	pid_t tid;           /* the thread that faults there */
+	cpu_set_t here;      /* the core */
+	cpu_set_t before;    /* that the thread might use */
+	cpu_set_t own;       /* that the pager may use */
+	unsigned spin_us;    /* of the reactor, elsewhere */
+	uint64_t looked_ns, waited_ns, rest_until_ns;
+	/* faults lately, and how many of them were the candidate's */
+	struct space *faults_of;
+	pid_t candidate;
+	unsigned faults, n_same;
+	uint64_t began_ns;
+};
+
 struct pager {
 	struct reactor *reactor;
 	uint64_t local;
@@ -141,6 +158,7 @@ struct pager {
 	int score;
 	uint8_t page[FETCH_MAX * FAR_PAGE] __attribute__((aligned(64)));
 
+	struct seat seat;
 	struct timer tick;
 	uint64_t tick_ns; /* until the next one */
 	int64_t resident; /* estimate, bytes: last look and what moved since */
@@ -238,6 +256,18 @@ void far_compress_missed(struct pager *p);
 /* Have the coldest pages move on to slots, as many as the tier is too full
  * by. */
 void far_compress_make_room(struct pager *p);
+
+/* -- seat.c --------------------------------------------------------------- */
+
+/* Thread `tid` has taken a fault. */
+void far_seat_fault(struct space *s, pid_t tid);
+/* From time to time. */
+void far_seat_tick(struct pager *p);
+void far_seat_leave(struct space *s);
+/* A process has joined, which may have inherited a core. */
+void far_seat_joined(const struct pager *p, pid_t pid);
+/* What is waited for now comes from elsewhere, or does not. */
+void far_seat_spin(struct pager *p);
 
 /* -- scan.c --------------------------------------------------------------- */
 

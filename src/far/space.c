@@ -168,6 +168,7 @@ static void message(struct space *s, const struct uffd_msg *m)
 {
 	switch (m->event) {
 	case UFFD_EVENT_PAGEFAULT:
+		far_seat_fault(s, (pid_t)m->arg.pagefault.feat.ptid);
 		far_fault_missing(s, m->arg.pagefault.address);
 		break;
 	case UFFD_EVENT_FORK:
@@ -192,6 +193,7 @@ static void faults_ready(struct watch *w, uint32_t events)
 {
 	struct space *s = container_of(w, struct space, faults);
 	struct uffd_msg m[MESSAGES];
+	struct pager *p = s->pager;
 	ssize_t n = read(w->fd, m, sizeof(m));
 
 	(void)events;
@@ -199,6 +201,7 @@ static void faults_ready(struct watch *w, uint32_t events)
 		message(s, &m[i]);
 	if (!s->ended)
 		pager_balance(s->pager);
+	far_seat_spin(p);
 }
 
 /* -- life ------------------------------------------------------------------ */
@@ -256,6 +259,7 @@ void far_space_end(struct space *s)
 
 	if (s->ended)
 		return;
+	far_seat_leave(s);
 	s->ended = true;
 	s->pager->stats.used += s->prefetch.used;
 	s->pager->stats.strays += s->is_child && !s->pid;

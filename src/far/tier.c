@@ -445,6 +445,12 @@ void tier_kept(struct tier *t, uint32_t cell)
 	tier_release(t, cell);
 }
 
+void tier_shrink(struct tier *t)
+{
+	while (t->bytes > t->limit && compact(t))
+		continue;
+}
+
 /* -- for tests ------------------------------------------------------------- */
 
 /* @return objects that are in use in a block, each of a cell that says so. */

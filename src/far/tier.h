@@ -114,6 +114,10 @@ bool tier_stored(struct tier *t, uint32_t cell,
 /* It was not: it is HERE again, as the hottest, and one hold goes. */
 void tier_kept(struct tier *t, uint32_t cell);
 
+/* Give back blocks, as long as `bytes` is beyond `limit` and others of their
+ * class can take in what they hold. */
+void tier_shrink(struct tier *t);
+
 /* Asserts what can be asserted of the whole; slow, for tests. */
 void tier_check(const struct tier *t);
 

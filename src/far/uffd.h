@@ -32,7 +32,7 @@ struct uffd_move {
 #define UFFD_PAGER_FEATURES                                                    \
 	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP |                  \
 	 UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP |                \
-	 UFFD_MOVE_FEATURE)
+	 UFFD_FEATURE_THREAD_ID | UFFD_MOVE_FEATURE)
 
 /* Agree with the kernel on `features`; the first call on a descriptor.
  * @return 0; -EINVAL: it has not all of them; -EPERM: EVENT_FORK without

@@ -194,6 +194,8 @@ static int start_thread(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	r = raw_thread(flags, shared->stack + STACK, serve, shared);
+	atomic_store_explicit(&shared->channel.agent, r > 0 ? (uint64_t)r : 0,
+	                      memory_order_relaxed);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r < 0 ? (int)r : 0;
 }

@@ -273,9 +273,10 @@ static void step(struct model *m)
 		settle(m);
 	else if (what < 2)
 		leave(m);
-	else if (what == 2)
+	else if (what == 2) {
 		m->t.limit = MIB / 2 + next_random() % (MIB / 2);
-	else if (!p->holders && !p->leaving)
+		tier_shrink(&m->t);
+	} else if (!p->holders && !p->leaving)
 		put(m, i);
 	else if (!p->holders)
 		return;
