@@ -98,6 +98,17 @@ bool far_copy_is_packed(struct pager *p, struct far_page *page)
 	return false;
 }
 
+/* From where on pages move on. */
+static uint64_t mark(const struct pager *p)
+{
+	return p->tier.limit - p->tier.limit / MARGIN;
+}
+
+bool far_compress_has_room(const struct pager *p)
+{
+	return p->compress && p->tier.bytes < mark(p);
+}
+
 bool far_compress_put(struct pager *p, struct far_page *page,
                       const uint8_t *bytes)
 {
@@ -110,6 +121,7 @@ bool far_compress_put(struct pager *p, struct far_page *page,
 		p->stats.not_compressed++;
 		return false;
 	}
+	far_copy_forget(p, page);
 	page->slot = cell;
 	page->packed = 1;
 	p->stats.compressed++;
@@ -261,7 +273,7 @@ void far_compress_make_room(struct pager *p)
 		return;
 	tier_shrink(t);
 	while (p->spills < SPILLS_MAX &&
-	       t->bytes > t->limit - t->limit / MARGIN + busy &&
+	       t->bytes > mark(p) + busy &&
 	       pager_has_slots(p, SPILL) &&
 	       clock_now_ns() >= p->spill_again_ns && spill_one(p))
 		busy += SPILL * (t->packed / (t->pages + 1));

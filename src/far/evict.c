@@ -208,6 +208,8 @@ static bool take_in(struct space *s, struct parcel *c, unsigned i,
 	}
 	p->state = FAR_AWAY;
 	resident_gone(&s->resident, p);
+	if (far_compress_has_room(pager) && far_compress_put(pager, p, page))
+		return false;
 	if (is_clean(pager, p, page, c->sealed + i * FAR_PAGE)) {
 		pager->stats.clean++;
 		return false;

@@ -32,7 +32,7 @@
 
 /* Of the limit, in 64ths. */
 #define CAPTURE 40
-#define HIGH 58
+#define HIGH 60
 
 static int64_t part(const struct pager *p, int64_t n)
 {

@@ -247,7 +247,10 @@ void far_copy_forget(struct pager *p, struct far_page *page);
 /* Whether it is in the tier; if it has moved on, `page` knows from now. */
 bool far_copy_is_packed(struct pager *p, struct far_page *page);
 
-/* @return whether the bytes are in the tier now, and `page` knows where. */
+/* Nothing has to move on for a page to be put there. */
+bool far_compress_has_room(const struct pager *p);
+/* @return whether the bytes are in the tier now, and `page` knows where; what
+ * copy it had before is forgotten. */
 bool far_compress_put(struct pager *p, struct far_page *page,
                       const uint8_t *bytes);
 /* A page was asked for that the tier has; that it had no room for. */
