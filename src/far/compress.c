@@ -50,14 +50,19 @@ int far_compress_init(struct pager *p)
 {
 	int err = tier_init(&p->tier, share(p, SHARE_MOST));
 
+	if (!err)
+		err = packer_start(&p->packer, p->reactor);
+
 	p->tier.limit = share(p, SHARE_FIRST);
 	slab_init(&p->spill_slab, sizeof(struct spill), 64, SPILLS_MAX);
+	slab_init(&p->packed_pages, FAR_BATCH * TIER_PACKED, 64, PARCELS_MAX);
 	return err;
 }
 
 void far_compress_fini(struct pager *p)
 {
 	slab_fini(&p->spill_slab);
+	slab_fini(&p->packed_pages);
 	tier_fini(&p->tier);
 }
 
@@ -110,14 +115,15 @@ bool far_compress_has_room(const struct pager *p)
 }
 
 bool far_compress_put(struct pager *p, struct far_page *page,
-                      const uint8_t *bytes)
+                      const struct pack_job *job, unsigned i)
 {
-	uint64_t before = p->tier.packed;
 	uint32_t cell;
 
 	if (!p->compress)
 		return false;
-	if (!tier_put(&p->tier, bytes, &cell)) {
+	if (!job->length[i] ||
+	    !tier_put(&p->tier, job->packed + i * TIER_PACKED, job->length[i],
+	              &cell)) {
 		p->stats.not_compressed++;
 		return false;
 	}
@@ -125,7 +131,7 @@ bool far_compress_put(struct pager *p, struct far_page *page,
 	page->slot = cell;
 	page->packed = 1;
 	p->stats.compressed++;
-	p->stats.compressed_to += p->tier.packed - before;
+	p->stats.compressed_to += job->length[i];
 	return true;
 }
 
@@ -272,8 +278,7 @@ void far_compress_make_room(struct pager *p)
 	if (!p->compress)
 		return;
 	tier_shrink(t);
-	while (p->spills < SPILLS_MAX &&
-	       t->bytes > mark(p) + busy &&
+	while (p->spills < SPILLS_MAX && t->bytes > mark(p) + busy &&
 	       pager_has_slots(p, SPILL) &&
 	       clock_now_ns() >= p->spill_again_ns && spill_one(p))
 		busy += SPILL * (t->packed / (t->pages + 1));

@@ -50,11 +50,20 @@ static struct parcel *parcel_new(struct space *s)
 	return c;
 }
 
+/* Nobody has anything to do with it any more. */
 static void parcel_free(struct parcel *c)
 {
+	if (c->job.packed)
+		slab_put(&c->pager->packed_pages, c->job.packed);
 	list_remove(&c->link);
 	slab_put(&c->pager->parcel_pages, c->page);
 	slab_put(&c->pager->parcel_slab, c);
+}
+
+static void parcel_end(struct parcel *c)
+{
+	if (c->writes == 0 && !c->packing)
+		parcel_free(c);
 }
 
 struct parcel *far_evict_parcel(struct pager *p, uint32_t slot, unsigned *index)
@@ -121,8 +130,8 @@ static void written(struct swap_request *q, int err)
 		slots_put(&pager->slots, c->slot[i]);
 		c->slot[i] = FAR_NO_SLOT;
 	}
-	if (--c->writes == 0)
-		parcel_free(c);
+	c->writes--;
+	parcel_end(c);
 	pager_balance(pager);
 }
 
@@ -149,37 +158,13 @@ static void write_out(struct parcel *c)
 		pager->stats.written += end - i;
 	}
 	c->writes = n_runs;
-	if (n_runs == 0)
-		parcel_free(c);
 	for (unsigned i = 0; i < n_runs; i++)
 		swap_submit(&pager->swap, &c->run[i]);
+	if (n_runs == 0)
+		parcel_end(c);
 }
 
 /* -- the agent's answer ---------------------------------------------------- */
-
-/* Copy what lies in staging.  @return 0; -ESRCH: the program ends; -EFAULT. */
-static int read_staging(const struct space *s, const struct parcel *c,
-                        uint64_t moved)
-{
-	struct iovec local[FAR_BATCH], remote[FAR_BATCH];
-	uint64_t staging = s->staging;
-	unsigned long n = 0;
-	size_t total = 0;
-
-	for (unsigned i = 0; i < c->n; i++) {
-		if (!(moved >> i & 1))
-			continue;
-		local[n] = (struct iovec){ c->page + i * FAR_PAGE, FAR_PAGE };
-		remote[n++] = (struct iovec){
-			(void *)(uintptr_t)(staging + i * FAR_PAGE), FAR_PAGE
-		};
-		total += FAR_PAGE;
-	}
-	if (n == 0 ||
-	    process_vm_readv(s->pid, local, n, remote, n, 0) == (ssize_t)total)
-		return 0;
-	return errno == ESRCH ? -ESRCH : -EFAULT;
-}
 
 static bool is_clean(struct pager *pager, const struct far_page *p,
                      const uint8_t *page, uint8_t *scratch)
@@ -208,14 +193,15 @@ static bool take_in(struct space *s, struct parcel *c, unsigned i,
 	}
 	p->state = FAR_AWAY;
 	resident_gone(&s->resident, p);
-	if (far_compress_has_room(pager) && far_compress_put(pager, p, page))
+	if (far_compress_has_room(pager) &&
+	    far_compress_put(pager, p, &c->job, i))
 		return false;
 	if (is_clean(pager, p, page, c->sealed + i * FAR_PAGE)) {
 		pager->stats.clean++;
 		return false;
 	}
 	far_copy_forget(pager, p);
-	return !far_compress_put(pager, p, page);
+	return !far_compress_put(pager, p, &c->job, i);
 }
 
 /* Slots for the pages in `wanting`, as long runs as there are. */
@@ -313,25 +299,11 @@ static void serve_wanted(struct space *s, const struct parcel *c)
 	}
 }
 
-void far_evict_answered(struct space *s)
+/* What was moved is copied, and compressed if asked. */
+static void arrived(struct space *s, struct parcel *c)
 {
-	struct parcel *c = s->parcel;
-	uint64_t moved;
-	int err;
+	int err = c->job.err;
 
-	if ((!c && !s->owning) || s->ended ||
-	    atomic_load_explicit(&s->channel->answered, memory_order_acquire) !=
-	            s->commands)
-		return;
-	if (s->owning) {
-		s->owning = false;
-		pager_balance(s->pager);
-		return;
-	}
-	moved = s->channel->moved;
-	if (c->n < FAR_BATCH)
-		moved &= (UINT64_C(1) << c->n) - 1;
-	err = read_staging(s, c, moved);
 	if (err == -ESRCH)
 		far_space_end(s);
 	else if (err)
@@ -342,12 +314,8 @@ void far_evict_answered(struct space *s)
 		pager_lost(s, "what its agent moved cannot be read");
 		return;
 	}
-	if (!is_explained(s, c, s->channel->doubtful)) {
-		pager_lost(s, "its memory was remapped as a page left");
-		return;
-	}
 	s->parcel = NULL;
-	settle(s, c, moved);
+	settle(s, c, c->job.moved);
 	c->writes = 1; /* it can serve from now on */
 	serve_wanted(s, c);
 	far_fault_release(s);
@@ -355,12 +323,76 @@ void far_evict_answered(struct space *s)
 	pager_balance(s->pager);
 }
 
+static void packed(struct task *t)
+{
+	struct parcel *c = container_of(t, struct parcel, job.done);
+	struct space *s = c->space;
+
+	c->packing = false;
+	if (s && s->parcel == c)
+		arrived(s, c);
+	else
+		parcel_end(c);
+}
+
+static void pack(struct space *s, struct parcel *c, uint64_t moved)
+{
+	struct pager *pager = s->pager;
+
+	c->job = (struct pack_job){ .pid = s->pid,
+		                    .staging = s->staging,
+		                    .moved = moved,
+		                    .page = c->page,
+		                    .done.run = packed };
+	if (!pager->compress) {
+		packer_run(&c->job, NULL);
+		arrived(s, c);
+		return;
+	}
+	c->job.packed = slab_get(&pager->packed_pages);
+	c->packing = true;
+	packer_submit(&pager->packer, &c->job);
+}
+
+void far_evict_answered(struct space *s)
+{
+	struct parcel *c = s->parcel;
+	uint64_t moved, doubtful;
+
+	if ((!c && !s->owning) || (c && c->packing) || s->ended ||
+	    atomic_load_explicit(&s->channel->answered, memory_order_acquire) !=
+	            s->commands)
+		return;
+	if (s->owning) {
+		s->owning = false;
+		pager_balance(s->pager);
+		return;
+	}
+	moved = s->channel->moved;
+	doubtful = s->channel->doubtful;
+	if (c->n < FAR_BATCH)
+		moved &= (UINT64_C(1) << c->n) - 1;
+	if (doubtful)
+		far_space_check(s);
+	if (s->ended)
+		return;
+	if (!is_explained(s, c, doubtful)) {
+		pager_lost(s, "its memory was remapped as a page left");
+		return;
+	}
+	pack(s, c, moved);
+}
+
 void far_evict_finish(struct space *s)
 {
 	uint64_t until = clock_now_ns() + NS_PER_S;
 
 	while (s->parcel && clock_now_ns() < until) {
+		struct parcel *c = s->parcel;
+
 		far_evict_answered(s);
+		if (s->parcel == c && c->packing && packer_is_done(&c->job))
+			arrived(s, c);
 		sched_yield();
 	}
 }
@@ -368,7 +400,7 @@ void far_evict_finish(struct space *s)
 void far_evict_abandon(struct space *s)
 {
 	if (s->parcel)
-		parcel_free(s->parcel);
+		parcel_end(s->parcel);
 	s->parcel = NULL;
 	LIST_FOREACH (l, &s->pager->parcels) {
 		struct parcel *c = list_entry(l, struct parcel, link);

@@ -219,7 +219,8 @@ static int init(struct pager *p, const struct pager_opts *o, struct err *e)
 		return err_set(e, -ENOMEM, "no memory for %" PRIu64 " slots",
 		               room);
 	if (p->compress && far_compress_init(p))
-		return err_set(e, -ENOMEM, "no memory for compressed pages");
+		return err_set(e, -ENOMEM,
+		               "no memory, or no thread, to compress pages");
 	err = seal_init(&p->seal, o->encrypt, e);
 	if (err)
 		return err;
@@ -287,7 +288,8 @@ void pager_destroy(struct pager *p)
 		far_space_end(s);
 	}
 	far_space_free_ended(p);
-	while (p->swap.in_flight)
+	packer_stop(&p->packer);
+	while (p->swap.in_flight || !list_empty(&p->parcels))
 		reactor_poll(p->reactor);
 	slab_fini(&p->fetch_slab);
 	slab_fini(&p->fetch_pages);

@@ -12,6 +12,7 @@
 #include "core/reactor.h"
 #include "core/slab.h"
 #include "far/channel_format.h"
+#include "far/packer.h"
 #include "far/page_map.h"
 #include "far/pager.h"
 #include "far/prefetch.h"
@@ -43,6 +44,8 @@ struct parcel {
 	struct swap_request run[FAR_BATCH];
 	uint8_t *page;   /* from parcel_pages: as they left */
 	uint8_t *sealed; /* what is written: `page`, or encrypted */
+	struct pack_job job;
+	bool packing; /* the packer has the job */
 };
 
 /* Pages that come together: from neighbouring slots. */
@@ -151,6 +154,8 @@ struct pager {
 
 	/* if `compress` */
 	struct tier tier;
+	struct packer packer;
+	struct slab packed_pages; /* of FAR_BATCH times TIER_PACKED */
 	struct slab spill_slab;
 	unsigned spills;         /* that are out */
 	uint64_t spill_again_ns; /* not before */
@@ -252,7 +257,7 @@ bool far_compress_has_room(const struct pager *p);
 /* @return whether the bytes are in the tier now, and `page` knows where; what
  * copy it had before is forgotten. */
 bool far_compress_put(struct pager *p, struct far_page *page,
-                      const uint8_t *bytes);
+                      const struct pack_job *job, unsigned i);
 /* A page was asked for that the tier has; that it had no room for. */
 void far_compress_hit(struct space *s, const struct far_page *page);
 void far_compress_missed(struct pager *p);

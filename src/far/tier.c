@@ -91,13 +91,12 @@ int tier_init(struct tier *t, uint64_t max)
 		            .free_cell = NONE,
 		            .coldest = NONE,
 		            .hottest = NONE };
-	t->lz4 = malloc((size_t)LZ4_sizeofState());
 	t->block = calloc(blocks, sizeof(*t->block));
 	t->memory = mmap(NULL, blocks * TIER_BLOCK, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (t->memory == MAP_FAILED)
 		t->memory = NULL;
-	if (!t->lz4 || !t->block || !t->memory) {
+	if (!t->block || !t->memory) {
 		tier_fini(t);
 		return -ENOMEM;
 	}
@@ -116,7 +115,6 @@ void tier_fini(struct tier *t)
 	if (t->memory)
 		munmap(t->memory, t->n_blocks * TIER_BLOCK);
 	free(t->block);
-	free(t->lz4);
 	*t = (struct tier){ 0 };
 }
 
@@ -324,18 +322,28 @@ static bool take_block(struct tier *t, unsigned class)
 
 /* -- pages ----------------------------------------------------------------- */
 
-bool tier_put(struct tier *t, const uint8_t page[FAR_PAGE], uint32_t *cell)
+size_t tier_pack_size(void)
 {
-	uint8_t packed[TIER_LARGEST];
-	struct tier_cell *c;
-	unsigned class;
-	int n = LZ4_compress_fast_extState(t->lz4, (const char *)page,
-	                                   (char *)packed, (int)FAR_PAGE,
-	                                   (int)(TIER_LARGEST - HEADER), 1);
+	return (size_t)LZ4_sizeofState();
+}
 
-	if (n <= 0)
-		return false;
-	class = ((unsigned)n + (unsigned)HEADER - 1) / TIER_STEP;
+unsigned tier_pack(void *work, const uint8_t page[FAR_PAGE],
+                   uint8_t packed[TIER_PACKED])
+{
+	int n = LZ4_compress_fast_extState(work, (const char *)page,
+	                                   (char *)packed, (int)FAR_PAGE,
+	                                   (int)TIER_PACKED, 1);
+
+	return n > 0 ? (unsigned)n : 0;
+}
+
+bool tier_put(struct tier *t, const uint8_t *packed, unsigned length,
+              uint32_t *cell)
+{
+	unsigned class = (length + (unsigned)HEADER - 1) / TIER_STEP;
+	struct tier_cell *c;
+
+	assert(length > 0 && length <= TIER_PACKED);
 	if (t->free_cell == NONE && !more_cells(t))
 		return false;
 	if (t->partial[class] == NONE && !take_block(t, class))
@@ -344,13 +352,13 @@ bool tier_put(struct tier *t, const uint8_t page[FAR_PAGE], uint32_t *cell)
 	c = cell_at(t, *cell);
 	t->free_cell = c->next_free;
 	c->holders = 1;
-	c->length = (uint16_t)n;
+	c->length = (uint16_t)length;
 	c->object = take_object(t, class, &c->block);
 	object_at(t, c->block, c->object)->cell = *cell;
-	memcpy(bytes_of(object_at(t, c->block, c->object)), packed, (size_t)n);
+	memcpy(bytes_of(object_at(t, c->block, c->object)), packed, length);
 	into_order(t, *cell);
 	t->pages++;
-	t->packed += (uint64_t)n;
+	t->packed += length;
 	return true;
 }
 

@@ -40,11 +40,13 @@
 #include "far/page_map.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define TIER_BLOCK (UINT64_C(16) << 10) /* bytes */
 #define TIER_STEP 32u                   /* bytes between size classes */
-#define TIER_LARGEST (FAR_PAGE * 3 / 4) /* bytes; what is larger is refused */
+#define TIER_LARGEST (FAR_PAGE * 3 / 4) /* bytes of an object */
+#define TIER_PACKED (TIER_LARGEST - 4)  /* bytes that a page may have */
 #define TIER_CLASSES (TIER_LARGEST / TIER_STEP)
 #define TIER_CELLS_MAX (UINT32_C(1) << 30)
 
@@ -65,7 +67,6 @@ struct tier {
 	uint64_t pages;  /* in blocks */
 	uint64_t packed; /* bytes that these are compressed to */
 	/* its own */
-	void *lz4;
 	uint8_t *memory; /* of all blocks, as far as they are in use */
 	struct tier_block *block;
 	uint32_t n_blocks;              /* that fit in `memory` */
@@ -84,12 +85,20 @@ int tier_init(struct tier *t, uint64_t max);
 /* Cells may still be held.  A tier that is all zeroes is allowed. */
 void tier_fini(struct tier *t);
 
+/* What tier_pack() works in, tier_pack_size() bytes, aligned as by malloc();
+ * any thread may have one. */
+size_t tier_pack_size(void);
+/* @return bytes that the page was compressed to; 0: not below TIER_PACKED. */
+unsigned tier_pack(void *work, const uint8_t page[FAR_PAGE],
+                   uint8_t packed[TIER_PACKED]);
+
 /*
- * Compress a page.  @return whether that was done, with the number of its
- * cell, held once, in *cell; false: it does not compress below TIER_LARGEST,
- * or there is no room.
+ * Keep a page that tier_pack() has compressed to `length` bytes.
+ * @return whether there was room, with the number of its cell, held once, in
+ * *cell.
  */
-bool tier_put(struct tier *t, const uint8_t page[FAR_PAGE], uint32_t *cell);
+bool tier_put(struct tier *t, const uint8_t *packed, unsigned length,
+              uint32_t *cell);
 
 /* The page's bytes, of a cell that is not ELSEWHERE. */
 void tier_get(const struct tier *t, uint32_t cell, uint8_t page[FAR_PAGE]);

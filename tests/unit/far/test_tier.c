@@ -38,6 +38,17 @@ static void make_page(uint8_t page[FAR_PAGE], uint64_t number, unsigned noise)
 	memcpy(page, &number, sizeof(number));
 }
 
+static bool put_page(struct tier *t, const uint8_t page[FAR_PAGE],
+                     uint32_t *cell)
+{
+	uint8_t packed[TIER_PACKED];
+	void *work = malloc(tier_pack_size());
+	unsigned length = tier_pack(work, page, packed);
+
+	free(work);
+	return length > 0 && tier_put(t, packed, length, cell);
+}
+
 static void what_does_not_compress_is_refused(void **state)
 {
 	uint8_t page[FAR_PAGE];
@@ -47,12 +58,12 @@ static void what_does_not_compress_is_refused(void **state)
 	(void)state;
 	assert_int_equal(tier_init(&t, MIB), 0);
 	make_page(page, 1, FAR_PAGE);
-	assert_false(tier_put(&t, page, &cell));
+	assert_false(put_page(&t, page, &cell));
 	make_page(page, 1, TIER_LARGEST + 64);
-	assert_false(tier_put(&t, page, &cell));
+	assert_false(put_page(&t, page, &cell));
 	assert_int_equal(t.pages, 0);
 	make_page(page, 1, TIER_LARGEST - 64);
-	assert_true(tier_put(&t, page, &cell));
+	assert_true(put_page(&t, page, &cell));
 	assert_int_equal(tier_release(&t, cell), FAR_NO_SLOT);
 	tier_check(&t);
 	tier_fini(&t);
@@ -68,7 +79,7 @@ static void a_full_tier_refuses(void **state)
 	(void)state;
 	assert_int_equal(tier_init(&t, MIB), 0);
 	make_page(page, 1, 1000);
-	while (tier_put(&t, page, &cell)) {
+	while (put_page(&t, page, &cell)) {
 		if (n++ == 0)
 			first = cell;
 	}
@@ -76,8 +87,8 @@ static void a_full_tier_refuses(void **state)
 	assert_in_range(n * 1100, MIB * 8 / 10, MIB);
 	assert_true(t.bytes <= t.limit);
 	tier_release(&t, first);
-	assert_true(tier_put(&t, page, &cell));
-	assert_false(tier_put(&t, page, &cell));
+	assert_true(put_page(&t, page, &cell));
+	assert_false(put_page(&t, page, &cell));
 	t.limit = 0; /* what is there stays */
 	assert_int_equal(t.pages, n);
 	tier_check(&t);
@@ -95,7 +106,7 @@ static void sparse_blocks_are_compacted(void **state)
 	assert_int_equal(tier_init(&t, MIB), 0);
 	for (; n < 1000; n++) {
 		make_page(page, n, 1000);
-		if (!tier_put(&t, page, &cell[n]))
+		if (!put_page(&t, page, &cell[n]))
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++) /* one of ten stays */
@@ -104,7 +115,7 @@ static void sparse_blocks_are_compacted(void **state)
 		else
 			kept++;
 	make_page(page, 1, 2500);
-	while (tier_put(&t, page, &large))
+	while (put_page(&t, page, &large))
 		more++;
 	assert_true(kept > 50);
 	assert_in_range(more * 2560, MIB * 7 / 10, MIB);
@@ -128,7 +139,7 @@ static void the_coldest_leave_first(void **state)
 	assert_int_equal(tier_init(&t, MIB), 0);
 	for (uint32_t i = 0; i < 5; i++) {
 		make_page(page, i, 100);
-		assert_true(tier_put(&t, page, &cell[i]));
+		assert_true(put_page(&t, page, &cell[i]));
 	}
 	tier_release(&t, cell[1]);
 	assert_int_equal(tier_coldest(&t, 2, out), 2);
@@ -201,7 +212,7 @@ static void put(struct model *m, uint32_t i)
 	p->noise = (unsigned)(next_random() % 700) + (m->puts / 5000 % 3) * 900;
 	make_page(page, i, p->noise);
 	m->puts++;
-	if (!tier_put(&m->t, page, &p->cell)) {
+	if (!put_page(&m->t, page, &p->cell)) {
 		m->refused++;
 		return;
 	}
