@@ -17,9 +17,30 @@
 
 #define ZERO_WINDOW 64u /* pages of zeroes at once, at most */
 
-static void wake(struct space *s, uint64_t number, uint64_t pages)
+/* A page that came back before so many others had left was needed: half of
+ * what fits, for of pages at random a part comes back as soon as that too. */
+static uint64_t soon(const struct pager *p)
 {
-	uffd_wake(s->faults.fd, page_address(number), pages * FAR_PAGE);
+	return (p->local - p->tier.bytes) / FAR_PAGE / 2;
+}
+
+/* Whoever waits for a page looks again: at once, or, while messages are being
+ * read, after these.  The kernel gives faults before events, so that whoever is
+ * woken while the address space changes would keep that from being heard of. */
+static void wake(struct space *s, uint64_t number)
+{
+	if (s->reading && s->n_again < HELD_MAX)
+		s->again[s->n_again++] = number;
+	else
+		uffd_wake(s->faults.fd, page_address(number), FAR_PAGE);
+}
+
+void far_fault_wake(struct space *s)
+{
+	s->reading = false;
+	for (unsigned i = 0; i < s->n_again; i++)
+		wake(s, s->again[i]);
+	s->n_again = 0;
 }
 
 /* -- zeroes ---------------------------------------------------------------- */
@@ -75,7 +96,7 @@ static void place_zeroes(struct space *s, uint64_t number)
 	if (done <= 0 && s->zero_window > 1) /* the end of a mapping */
 		done = uffd_zero(s->faults.fd, page_address(number), FAR_PAGE);
 	if (done <= 0) {
-		wake(s, number, 1);
+		wake(s, number);
 		return;
 	}
 	pager->stats.zero++;
@@ -102,7 +123,7 @@ static void place(struct space *s, uint64_t number, struct far_page *p,
 		uffd_copy(s->faults.fd, page_address(number), bytes, FAR_PAGE);
 
 	if (r != (int64_t)FAR_PAGE)
-		wake(s, number, 1);
+		wake(s, number);
 	if (r == (int64_t)FAR_PAGE || r == -EEXIST) {
 		placed(s, number, p);
 		return;
@@ -228,7 +249,7 @@ static void add_page(struct fetch *f, uint64_t number, struct far_page *p)
 	f->number[f->swap.pages++] = number;
 	pager->coming++;
 	slots_hold(&pager->slots, p->slot);
-	resident_back(&f->space->resident, p, pager->local / FAR_PAGE);
+	resident_back(&f->space->resident, p, soon(pager));
 	p->state = FAR_COMING;
 }
 
@@ -316,7 +337,7 @@ static void unpack_ahead(struct space *s, const struct prefetch_plan *plan)
 		}
 		if (!is_packed)
 			continue;
-		resident_back(&s->resident, p, pager->local / FAR_PAGE);
+		resident_back(&s->resident, p, soon(pager));
 		tier_get(&pager->tier, p->slot, pager->page + n * FAR_PAGE);
 		if (n++ == 0)
 			first = number;
@@ -360,7 +381,7 @@ static void unpack(struct space *s, uint64_t number, struct far_page *p,
 	struct pager *pager = s->pager;
 
 	far_compress_hit(s, p);
-	resident_back(&s->resident, p, pager->local / FAR_PAGE);
+	resident_back(&s->resident, p, soon(pager));
 	tier_get(&pager->tier, p->slot, pager->page);
 	place(s, number, p, pager->page);
 	if (p->state == FAR_RESIDENT)
@@ -384,14 +405,14 @@ void far_fault_serve(struct space *s, uint64_t number, struct far_page *p)
 	parcel = far_evict_parcel(s->pager, p->slot, &index);
 	if (parcel) {
 		s->pager->stats.from_parcel++;
-		resident_back(&s->resident, p, s->pager->local / FAR_PAGE);
+		resident_back(&s->resident, p, soon(s->pager));
 		place(s, number, p, parcel->page + index * FAR_PAGE);
 		return;
 	}
 	f = fetch_new(s);
 	if (!f) { /* it asks again */
 		p->wanted = 0;
-		wake(s, number, 1);
+		wake(s, number);
 		return;
 	}
 	p->wanted = 1;
@@ -448,7 +469,7 @@ void far_fault_missing(struct space *s, uint64_t address)
 		break;
 	case FAR_RESIDENT: /* it came while the fault was on its way */
 		if (is_there(s, number))
-			wake(s, number, 1);
+			wake(s, number);
 		else
 			was_dropped(s, number, p);
 		break;

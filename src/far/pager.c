@@ -27,8 +27,9 @@
 #define TICK_MAX_NS (50 * NS_PER_MS)
 #define LOOK_EVERY 256u /* pages */
 /* Pages that leave together, at least: to seal a whole batch keeps faults
- * waiting for 200 us. */
+ * waiting for 200 us; to compress one, nobody. */
 #define LEAST 16
+#define LEAST_COMPRESSED 48
 
 /* Of the limit, in 64ths. */
 #define CAPTURE 40
@@ -61,10 +62,11 @@ bool pager_is_high(const struct pager *p)
 unsigned pager_excess(const struct pager *p)
 {
 	int64_t pages = (pager_in_use(p) - part(p, HIGH)) / (int64_t)FAR_PAGE;
+	int64_t least = p->compress ? LEAST_COMPRESSED : LEAST;
 
-	return pages < LEAST                ? LEAST
-	       : pages > (int64_t)FAR_BATCH ? FAR_BATCH
-	                                    : (unsigned)pages;
+	if (pages < least)
+		return (unsigned)least;
+	return pages > (int64_t)FAR_BATCH ? FAR_BATCH : (unsigned)pages;
 }
 
 bool pager_is_full(const struct pager *p)

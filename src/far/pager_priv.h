@@ -85,6 +85,10 @@ struct space {
 	/* pages of zeroes that wait until others have left */
 	uint64_t held[HELD_MAX];
 	unsigned n_held;
+	/* pages whose threads are woken when all messages are read */
+	uint64_t again[HELD_MAX];
+	unsigned n_again;
+	bool reading;
 
 	/* what is registered, sorted; scan.c */
 	struct space_range {
@@ -221,6 +225,8 @@ void far_join_stop(struct pager *p);
 /* -- fault.c -------------------------------------------------------------- */
 
 void far_fault_missing(struct space *s, uint64_t address);
+/* All messages are read. */
+void far_fault_wake(struct space *s);
 /* Pages have left: whoever waits for zeroes gets them. */
 void far_fault_release(struct space *s);
 /* A page that is FAR_AWAY comes back: somebody waits for it. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MESSAGES 16
+#define READS 8 /* of so many, at a time */
 
 static const uint8_t zero_page[FAR_PAGE] __attribute__((aligned(FAR_PAGE)));
 
@@ -192,15 +193,21 @@ static void message(struct space *s, const struct uffd_msg *m)
 static void faults_ready(struct watch *w, uint32_t events)
 {
 	struct space *s = container_of(w, struct space, faults);
-	struct uffd_msg m[MESSAGES];
 	struct pager *p = s->pager;
-	ssize_t n = read(w->fd, m, sizeof(m));
+	struct uffd_msg m[MESSAGES];
+	ssize_t n = MESSAGES;
 
 	(void)events;
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof(m[0]) && !s->ended; i++)
-		message(s, &m[i]);
-	if (!s->ended)
-		pager_balance(s->pager);
+	s->reading = true;
+	for (unsigned k = 0; k < READS && n == MESSAGES && !s->ended; k++) {
+		n = read(w->fd, m, sizeof(m)) / (ssize_t)sizeof(m[0]);
+		for (ssize_t i = 0; i < n && !s->ended; i++)
+			message(s, &m[i]);
+	}
+	if (!s->ended) {
+		far_fault_wake(s);
+		pager_balance(p);
+	}
 	far_seat_spin(p);
 }
 

@@ -3,11 +3,15 @@
  * far_hammer CASE [CHECKS]: a program that knows what its memory must hold, for
  * tests of far memory.  With "threads" it says how long the longest check took.
  * It uses 48 MiB and more, checks every value that it reads, and exits 0 only
- * if each was the one that it had written last.
+ * if each was the one that it had written last.  With FAR_NOISE in its
+ * environment its pages hold noise beside these values, none to too much to be
+ * compressed, and that is checked at the end.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +37,38 @@ static void bad(const char *what, uint64_t page, uint64_t has, uint64_t wants)
 	if (n_bad++ < 5)
 		fprintf(stderr, "%s: page %ju has %jx, wants %jx\n", what,
 		        (uintmax_t)page, (uintmax_t)has, (uintmax_t)wants);
+}
+
+static bool noisy;
+
+/* Words of noise in a page, from word 16 on: every fourth has none, every
+ * fourth so much that it does not compress. */
+static unsigned noise_of(uint64_t number)
+{
+	static const unsigned words[] = { 0, 90, 250, 464 };
+
+	return noisy ? words[number % 4] : 0;
+}
+
+static void make_noise(uint64_t *at)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		for (uint64_t w = 0; w < noise_of(i); w++)
+			at[i * WORDS + 16 + w] = (i * 512 + w + 1) *
+			                         UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void check_noise(const uint64_t *at)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		for (uint64_t w = 0; w < noise_of(i); w++) {
+			uint64_t wants = (i * 512 + w + 1) *
+			                 UINT64_C(0x9e3779b97f4a7c15);
+			uint64_t has = at[i * WORDS + 16 + w];
+
+			if (has != wants)
+				bad("noise", i, has, wants);
+		}
 }
 
 static void *map(size_t length)
@@ -109,6 +145,7 @@ static void threads(void)
 	pthread_t thread[THREADS];
 
 	memset(memory, 0, (size_t)PAGES * PAGE);
+	make_noise(memory);
 	puts("checks begin");
 	fflush(stdout);
 	for (uintptr_t t = 0; t < THREADS; t++)
@@ -304,6 +341,7 @@ static void remaps(void)
 
 	for (unsigned i = 0; i < 3; i++)
 		places[i] = map(length + 8 * PAGE);
+	make_noise(at);
 	for (uint64_t i = 0; i < PAGES; i++)
 		at[i * WORDS] = i * 5 + 1;
 	/* Up and down, and over what was there. */
@@ -316,6 +354,7 @@ static void remaps(void)
 		places[round * 2 % 3] = map(length);
 		check_moved(at, round);
 	}
+	check_noise(at);
 }
 
 /* Memory that is given back and taken anew reads as zeroes. */
@@ -360,6 +399,70 @@ static void syscalls(void)
 	}
 }
 
+/* -- cores ----------------------------------------------------------------- */
+
+static cpu_set_t cores; /* that it may use */
+
+static bool has_cores(void)
+{
+	cpu_set_t now;
+
+	return sched_getaffinity(0, sizeof(now), &now) == 0 &&
+	       CPU_EQUAL(&now, &cores);
+}
+
+static bool gets_cores(void)
+{
+	for (unsigned i = 0; i < 200 && !has_cores(); i++)
+		usleep(10000);
+	return has_cores();
+}
+
+static void *want_cores(void *arg)
+{
+	(void)arg;
+	if (!gets_cores())
+		bad("cores of a thread", 0, 0, 0);
+	return NULL;
+}
+
+/* A thread that faults may be held on one core; what it begins meanwhile has
+ * all of them again soon, and so has it when it faults no more. */
+static void hold(void)
+{
+	pthread_t thread = 0;
+	pid_t pid[2] = { 0 };
+	uint32_t random = 1;
+
+	sched_getaffinity(0, sizeof(cores), &cores);
+	for (uint64_t i = 0; i < PAGES; i++)
+		page(i)[9] = i;
+	for (unsigned i = 0; i < 400000; i++) {
+		uint64_t k = next(&random) % PAGES;
+
+		if (page(k)[9] != k)
+			bad("hold", k, page(k)[9], k);
+		if (thread || i % 64 || has_cores())
+			continue;
+		puts("held");
+		fflush(stdout);
+		pthread_create(&thread, NULL, want_cores, NULL);
+		pid[0] = fork();
+		if (pid[0] == 0)
+			_exit(!gets_cores());
+		pid[1] = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid[1] == 0)
+			_exit(!gets_cores());
+	}
+	if (thread) {
+		wait_for(pid[0]);
+		wait_for(pid[1]);
+		pthread_join(thread, NULL);
+	}
+	if (!gets_cores())
+		bad("cores", 0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -371,21 +474,26 @@ int main(int argc, char **argv)
 		{ "hot", hot },           { "forks", forks },
 		{ "children", children }, { "remaps", remaps },
 		{ "unmaps", unmaps },     { "syscalls", syscalls },
+		{ "hold", hold },
 	};
 
 	if (argc == 3 && strcmp(argv[1], "until") == 0)
 		until = argv[2];
 	else if (argc == 3)
 		checks = strtoul(argv[2], NULL, 10);
+	noisy = getenv("FAR_NOISE") != NULL;
 	memory = map((size_t)PAGES * PAGE);
+	make_noise(memory);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (argc < 2 || strcmp(argv[1], cases[i].name) != 0)
 			continue;
 		cases[i].run();
+		if (cases[i].run != threads && cases[i].run != syscalls)
+			check_noise(memory);
 		return n_bad != 0;
 	}
 	fprintf(stderr,
 	        "usage: far_hammer threads|until FILE|same|one|hot|forks|"
-	        "children|remaps|unmaps|syscalls [CHECKS]\n");
+	        "children|remaps|unmaps|syscalls|hold [CHECKS]\n");
 	return 2;
 }
