@@ -6,8 +6,8 @@
  * How much of the limit the tier may have follows from what its pages are
  * good for.  A page that comes from the tier soon after it had left (before
  * as many others left as the tier's memory would hold as they are) would not
- * have had to leave without a tier; any other would have had to come from
- * elsewhere, which costs several times as much, FAR_COST.
+ * have had to leave without a tier: that cost PACKED_NS.  Any other would have
+ * had to come from elsewhere: that saved what a read takes, as measured.
  */
 #include "base/clock.h"
 #include "far/pager_priv.h"
@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define FAR_COST 8  /* of a read from a device, in pages from the tier */
-#define VOTES 1024u /* until the share is set anew */
-#define SPILL 16u   /* pages: to seal more keeps faults waiting for long */
+/* A page's way into the tier and out, the program's faults included. */
+#define PACKED_NS 8000
+#define READ_NS 30000 /* until it has been measured */
+#define VOTES 1024u   /* until the share is set anew */
+#define SPILL 16u     /* pages: to seal more keeps faults waiting for long */
 #define RETRY_NS (NS_PER_S / 4) /* after a write that failed */
 
 /* Of the limit, in 64ths. */
@@ -54,6 +56,7 @@ int far_compress_init(struct pager *p)
 		err = packer_start(&p->packer, p->reactor);
 
 	p->tier.limit = share(p, SHARE_FIRST);
+	p->read_ns = READ_NS;
 	slab_init(&p->spill_slab, sizeof(struct spill), 64, SPILLS_MAX);
 	slab_init(&p->packed_pages, FAR_BATCH * TIER_PACKED, 64, PARCELS_MAX);
 	return err;
@@ -137,7 +140,7 @@ bool far_compress_put(struct pager *p, struct far_page *page,
 
 /* -- the tier's share ------------------------------------------------------ */
 
-static void vote(struct pager *p, int score)
+static void vote(struct pager *p, int64_t score)
 {
 	uint64_t limit = p->tier.limit;
 
@@ -165,13 +168,13 @@ void far_compress_hit(struct space *s, const struct far_page *page)
 
 	p->stats.from_tier++;
 	p->stats.read++;
-	vote(p, age < p->tier.bytes / FAR_PAGE ? -1 : FAR_COST);
+	vote(p, age < p->tier.bytes / FAR_PAGE ? -PACKED_NS : p->read_ns);
 }
 
 void far_compress_missed(struct pager *p)
 {
 	if (p->compress)
-		vote(p, FAR_COST);
+		vote(p, p->read_ns);
 }
 
 /* -- moving on ------------------------------------------------------------- */

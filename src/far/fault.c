@@ -204,6 +204,12 @@ static void place_all(struct fetch *f, int err)
 		place_run(f, first, n);
 }
 
+static void took(struct pager *p, uint64_t ns)
+{
+	histogram_add(&p->stats.fault, ns);
+	p->read_ns += ((int64_t)ns - p->read_ns) / 16;
+}
+
 static void fetched(struct swap_request *q, int err)
 {
 	struct fetch *f = container_of(q, struct fetch, swap);
@@ -214,8 +220,7 @@ static void fetched(struct swap_request *q, int err)
 		slots_put(&pager->slots, q->slot + i);
 	pager->coming -= q->pages;
 	if (f->asked_ns)
-		histogram_add(&pager->stats.fault,
-		              clock_now_ns() - f->asked_ns);
+		took(pager, clock_now_ns() - f->asked_ns);
 	list_remove(&f->link);
 	fetch_free(f);
 	pager_balance(pager);

@@ -164,7 +164,8 @@ struct pager {
 	unsigned spills;         /* that are out */
 	uint64_t spill_again_ns; /* not before */
 	unsigned votes;          /* for or against more of a share */
-	int score;
+	int64_t score;
+	int64_t read_ns; /* of a page that is asked for; average */
 	uint8_t page[FETCH_MAX * FAR_PAGE] __attribute__((aligned(64)));
 
 	struct seat seat;
