@@ -434,7 +434,6 @@ static void hold(void)
 	pid_t pid[2] = { 0 };
 	uint32_t random = 1;
 
-	sched_getaffinity(0, sizeof(cores), &cores);
 	for (uint64_t i = 0; i < PAGES; i++)
 		page(i)[9] = i;
 	for (unsigned i = 0; i < 400000; i++) {
@@ -482,6 +481,7 @@ int main(int argc, char **argv)
 	else if (argc == 3)
 		checks = strtoul(argv[2], NULL, 10);
 	noisy = getenv("FAR_NOISE") != NULL;
+	sched_getaffinity(0, sizeof(cores), &cores);
 	memory = map((size_t)PAGES * PAGE);
 	make_noise(memory);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
