@@ -29,6 +29,7 @@ for case in "threads 10000" same forks children remaps unmaps; do
 	[ "$(count from_tier)" -gt 500 ] || fail "$case: nothing comes from there"
 	[ "$(count refused)" -gt 500 ] || fail "$case: everything is compressed"
 	[ "$(count written)" -gt 500 ] || fail "$case: nothing left"
+	[ "$(count packed)" = 0 ] || fail "$case: pages stay that are nobody's"
 done
 
 # What is held on a core, and what that begins, gets all of them back.

@@ -51,12 +51,12 @@ static void report(const struct pager *p)
 	        " moved_out %" PRIu64 " written %" PRIu64 " clean %" PRIu64
 	        " dropped_zero %" PRIu64 " kept %" PRIu64 " strays %" PRIu64
 	        " peak %" PRIu64 " compressed %" PRIu64 " from_tier %" PRIu64
-	        " refused %" PRIu64 " p50 %.1f us p99 "
+	        " refused %" PRIu64 " packed %" PRIu64 " p50 %.1f us p99 "
 	        "%.1f us\n",
 	        s.faults, s.zero, s.joined, s.from_parcel, s.read, s.prefetched,
 	        s.moved_out, s.written, s.clean, s.dropped_zero, s.kept,
 	        s.strays, s.peak, s.compressed, s.from_tier, s.not_compressed,
-	        (double)histogram_percentile(&s.fault, 50) / 1000,
+	        s.packed, (double)histogram_percentile(&s.fault, 50) / 1000,
 	        (double)histogram_percentile(&s.fault, 99) / 1000);
 }
 
