@@ -27,6 +27,7 @@ struct source {
 	unsigned domain; /* the same for all names of one node */
 	bool is_lender;  /* a node, not a window */
 	bool was_asked;  /* for what is wanted now */
+	bool has_lied;   /* its node: it is asked for nothing more */
 };
 
 /* Memory of a source that the store has, or had. */
@@ -210,7 +211,8 @@ static void ask_next(struct backing *b)
 	for (unsigned i = 0; i < b->n_sources; i++) {
 		struct source *s = &b->source[i];
 
-		if (s->was_asked || !s->is_lender || s->domain == b->useless)
+		if (s->was_asked || s->has_lied || !s->is_lender ||
+		    s->domain == b->useless)
 			continue;
 		s->was_asked = true;
 		if (ask(b, s, b->wanted))
@@ -260,14 +262,26 @@ static void forget_device(struct backing *b, unsigned index)
 		b->piece[index]->dev = NULL;
 }
 
+/* Its other windows stay until they are caught themselves. */
+static void distrust(struct backing *b, const struct piece *p)
+{
+	for (unsigned i = 0; p && i < b->n_sources; i++)
+		b->source[i].has_lied |=
+			b->source[i].domain == p->source->domain;
+}
+
 static void store_lost(void *ctx, unsigned index, int err)
 {
 	struct backing *b = ctx;
+	bool lied = err == -EBADMSG;
 
 	forget_device(b, index);
 	set_deadlines(b, true);
+	if (lied)
+		distrust(b, b->piece[index]);
 
-	say(b, "donor %s fails (%s): %s", name_of(b, index), strerror(-err),
+	say(b, "donor %s fails (%s): %s", name_of(b, index),
+	    lied ? "other bytes come back than it got" : strerror(-err),
 	    b->opts.copies > 1 ? "what it had comes from the other copies"
 	                       : "what it had is lost");
 }
@@ -548,6 +562,7 @@ int backing_open(const struct backing_opts *o, struct block_device **out,
 		return err_set(e, -ENOMEM, "no memory for donors");
 	}
 	b->dev.ops = &backing_ops;
+	b->dev.checks = true;
 	b->opts = *o;
 	b->opts.socket = strdup(o->socket);
 	b->attempt.ended = answered;

@@ -65,6 +65,48 @@ void store_lose(struct block_device *store, unsigned index, int err)
 		s->watcher.lost(s->watcher.ctx, index, err);
 }
 
+/* -- donors that lie ------------------------------------------------------- */
+
+static bool is_right(const struct store_part *p)
+{
+	struct block_request *q = p->request;
+
+	return p->op.kind != RAID_READ || !q->check ||
+	       q->check(q, p->at, p->op.length);
+}
+
+/* What came was wrong: read it without one more of the members.  @return 0;
+ * -EBADMSG: there is no other way to read it. */
+static int read_otherwise(struct store_part *p)
+{
+	if (p->n_avoided == 0)
+		p->served = p->op.piece[0].member;
+	while (p->n_avoided < p->op.row.width) {
+		unsigned k = p->n_avoided++;
+		unsigned member = (p->served + k) % p->op.row.width;
+
+		p->suspect = p->op.row.drive[member];
+		p->op.flags |= RAID_AVOID;
+		p->op.avoid = (uint16_t)(1u << member);
+		if (store_start_part(p) == 0)
+			return 0;
+	}
+	return -EBADMSG;
+}
+
+static void ended(struct store_part *p, int err)
+{
+	if (!err && is_right(p)) {
+		if (p->n_avoided && p->suspect < STORE_DONORS_MAX) /* N5 */
+			store_lose(&p->store->dev, p->suspect, -EBADMSG);
+	} else if (!err || p->n_avoided) {
+		err = read_otherwise(p);
+		if (!err)
+			return;
+	}
+	store_end_part(p, err);
+}
+
 static void part_done(struct raid_op *op, int err)
 {
 	struct store_part *p = container_of(op, struct store_part, op);
@@ -77,7 +119,7 @@ static void part_done(struct raid_op *op, int err)
 	} else if (err == -EAGAIN) { /* redundancy is needed */
 		op->flags |= RAID_LOCKED;
 	} else {
-		store_end_part(p, err);
+		ended(p, err);
 		return;
 	}
 	err = store_start_part(p);
@@ -115,6 +157,8 @@ static void start_part(struct store *s, struct block_request *q,
 	p->number = ++s->last_part;
 	p->row = (uint32_t)(at / STORE_EXTENT);
 	p->chunk = (uint32_t)(at % STORE_EXTENT / CHUNK_BYTES);
+	p->at = offset;
+	p->n_avoided = 0;
 	list_init(&p->held);
 	list_append(&s->active, &p->link);
 	n = iov_slice(q->iov, q->iov_count, offset, length, p->iov,
@@ -303,7 +347,8 @@ static void count_used(struct store *s)
 static int init(struct store *s, const struct store_opts *o, struct err *e)
 {
 	s->dev = (struct block_device){ .ops = &store_ops,
-		                        .grain = BLOCK_SECTOR };
+		                        .grain = BLOCK_SECTOR,
+		                        .checks = true };
 	s->reactor = reactor_current();
 	s->watcher = o->watcher;
 	s->is_fixed = o->is_fixed;

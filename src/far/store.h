@@ -25,7 +25,7 @@
  * Requests   READ and WRITE of up to STORE_REQUEST bytes; FLUSH and DISCARD do
  *            nothing.  The issuer has no two requests on one range in flight
  *            of which one is a write (far/slots, K1 and K2).
- * Errors     -EIO: no copy is left.
+ * Errors     -EIO: no copy is left; -EBADMSG: none is right (block.h, B8).
  * Threads    One reactor's, the one that is current in store_create().
  *
  * Invariants
@@ -34,7 +34,9 @@
  *   N3  a donor is closed, which gives its memory back, only when nothing is
  *       on it and no request can touch it;
  *   N4  a write waits at most for the move of its own chunk and the three
- *       beside it, reads for none.
+ *       beside it, reads for none;
+ *   N5  a donor is lost for a wrong answer only when the right one was found
+ *       without it.
  */
 #ifndef FAR_STORE_H
 #define FAR_STORE_H

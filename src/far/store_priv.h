@@ -49,6 +49,11 @@ struct store_part {
 	uint64_t number;
 	uint32_t row;
 	uint32_t chunk;
+	uint64_t at;       /* in the request, bytes */
+	uint8_t served;    /* READ that was wrong: the member it came from */
+	uint8_t n_avoided; /* members that it was then read without, in turn
+	                    * from `served` on; the last of them was ... */
+	uint16_t suspect;  /* ... this donor, or none */
 	struct iovec iov[RAID_IOV_IN];
 };
 
