@@ -44,7 +44,7 @@ struct swap_request {
 	void *data;     /* pages of FAR_PAGE bytes */
 	swap_done_fn done;
 	swap_check_fn check; /* SWAP_IN */
-	void *owner; /* the issuer's */
+	void *owner;         /* the issuer's */
 	/* the queue's own */
 	uint64_t tag; /* number of the request, for traces */
 	uint64_t start_ns;

@@ -22,6 +22,16 @@ begin() {
 		fail "nothing begins"
 }
 
+# begin_far NODE WORDS...: and much has left for there.
+begin_far() {
+	local node=$1 written
+	written=$(on alpha --json node show "$node" | jq .bytes_written)
+	shift
+	begin "$@"
+	wait_for 20 has_written alpha "$node" $((written + (16 << 20))) ||
+		fail "nothing leaves"
+}
+
 # finish: its values were right, and no check took too long.
 finish() {
 	local longest
@@ -39,4 +49,8 @@ said_or_dead() { # PATTERN FILE
 said() {
 	wait_for 20 said_or_dead "$1" "$work/run.log" || true
 	says "$1" <"$work/run.log" || fail "not said: $1; $(cat "$work/run.log")"
+}
+
+lent() { # NODE BYTES
+	[ "$(on "$1" --json donor list | jq .lent)" = "$2" ]
 }

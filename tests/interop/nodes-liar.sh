@@ -13,25 +13,15 @@ memory() { # NODE: what its window lies in
 
 two_donors 96M memory
 
-# start NODE WORDS...: and much has left for there.
-start() {
-	local node=$1 written
-	written=$(on alpha --json node show "$node" | jq .bytes_written)
-	shift
-	begin "$@"
-	wait_for 20 has_written alpha "$node" $((written + (32 << 20))) ||
-		fail "nothing leaves"
-}
-
 # Other bytes than it got.
-start gamma --donor beta/far,gamma/far
+begin_far gamma --donor beta/far,gamma/far
 dd if=/dev/urandom of="$(memory gamma)" bs=1M count=96 conv=notrunc status=none
 said 'donor gamma/far fails (other bytes come back than it got): what it had comes from the other'
 finish
 ! says 'beta' <"$work/run.log" || fail "beta is blamed: $(cat "$work/run.log")"
 
 # What it had got some time ago.
-start beta --donor beta/far,gamma/far
+begin_far beta --donor beta/far,gamma/far
 cp "$(memory beta)" "$work/old"
 sleep 1
 dd if="$work/old" of="$(memory beta)" bs=1M conv=notrunc status=none
@@ -40,7 +30,7 @@ finish
 ! says 'gamma' <"$work/run.log" || fail "gamma is blamed: $(cat "$work/run.log")"
 
 # Nobody else has it.
-start beta --donor beta/far --copies 1
+begin_far beta --donor beta/far --copies 1
 dd if=/dev/urandom of="$(memory beta)" bs=1M count=96 conv=notrunc status=none
 said 'had to be killed: a page came back changed'
 code=0

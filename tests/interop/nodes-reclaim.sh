@@ -25,10 +25,6 @@ done
 
 patient=(--deadline 20000) # a donor that is slow, since the machine is, is well
 
-lent() { # NODE BYTES
-	[ "$(on "$1" --json donor list | jq .lent)" = "$2" ]
-}
-
 # Three donors, each with a part; one takes its memory back: the others have
 # room, and nothing is lost or stays there.
 begin "${patient[@]}" --donor beta,gamma,delta

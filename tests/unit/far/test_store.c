@@ -58,13 +58,15 @@ static const struct block_ops dying_ops = { "dying", dying_submit,
 
 static struct dying donor[3];
 
+/* Up to 2 members are copies, more are RAID 5. */
 static struct block_device *make(const char *const specs[], unsigned n,
-                                 unsigned copies, int wants)
+                                 unsigned members, int wants)
 {
 	struct block_device *donors[3], *store = NULL;
 	struct store_opts o = { .donors = donors,
 		                .n_donors = n,
-		                .copies = copies,
+		                .copies = members,
+		                .raid5 = members > 2 ? members : 0,
 		                .watcher = { .lost = lost } };
 
 	n_lost = 0;
@@ -115,6 +117,7 @@ static void donors_of_any_size_are_used_up(void **state)
 		{ { "ram:64M", "ram:64M" }, 2, 2, 4 },
 		{ { "ram:64M", "ram:32M", "ram:32M" }, 3, 2, 4 },
 		{ { "ram:128M", "ram:16M", "ram:16M" }, 3, 2, 2 },
+		{ { "ram:64M", "ram:32M", "ram:25M" }, 3, 3, 3 },
 	};
 
 	(void)state;
@@ -133,21 +136,25 @@ static void what_cannot_be_is_refused(void **state)
 {
 	static const char *const small[] = { "ram:15M" };
 	static const char *const one[] = { "ram:64M" };
+	static const char *const three[] = { "ram:64M", "ram:64M", "ram:64M" };
 
 	(void)state;
 	make(small, 1, 1, -ENOSPC);
 	make(one, 1, 2, -EINVAL);
 	make(one, 1, 3, -EINVAL);
+	make(three, 3, 4, -EINVAL);
+	make(three, 3, 5, -EINVAL);
 	make(one, 1, 0, -EINVAL);
 }
 
-static void a_donor_dies_and_the_other_has_all(void **state)
+static void a_donor_dies_and_the_others_have_all(void **state)
 {
 	static const char *const specs[] = { "ram:32M", "ram:32M", "ram:32M" };
 
 	(void)state;
-	for (unsigned victim = 0; victim < 3; victim++) {
-		struct block_device *s = make(specs, 3, 2, 0);
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned victim = i % 3;
+		struct block_device *s = make(specs, 3, 2 + i / 3, 0);
 		struct store_donor_info info[STORE_DONORS_MAX];
 
 		fill(s, 3);
@@ -157,9 +164,9 @@ static void a_donor_dies_and_the_other_has_all(void **state)
 		check(s, 4);
 		assert_int_equal(n_lost, 1u << (8 * victim));
 		store_info(s, info);
-		for (unsigned i = 0; i < 3; i++)
-			assert_int_equal(info[i].state != STORE_DONOR_ONLINE,
-			                 i == victim);
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(info[k].state != STORE_DONOR_ONLINE,
+			                 k == victim);
 		block_close(s);
 	}
 }
@@ -249,9 +256,9 @@ static void scribble(unsigned i, uint64_t at, uint64_t length)
 
 	memset(junk, 0xee, sizeof(junk));
 	for (uint64_t end = at + length; at < end; at += PIECE)
-		assert_int_equal(rig_do(donor[i].below, BLOCK_WRITE, 0, at,
-		                        PIECE, junk),
-		                 0);
+		assert_int_equal(
+			rig_do(donor[i].below, BLOCK_WRITE, 0, at, PIECE, junk),
+			0);
 }
 
 static void a_donor_that_lies_is_left_out(void **state)
@@ -260,8 +267,9 @@ static void a_donor_that_lies_is_left_out(void **state)
 	static uint8_t data[STORE_REQUEST];
 
 	(void)state;
-	for (unsigned liar = 0; liar < 3; liar++) {
-		struct block_device *s = make(specs, 3, 2, 0);
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned liar = i % 3;
+		struct block_device *s = make(specs, 3, 2 + i / 3, 0);
 
 		fill(s, 5);
 		scribble(liar, 0, donor[liar].dev.size);
@@ -325,7 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(donors_of_any_size_are_used_up),
 		cmocka_unit_test(what_cannot_be_is_refused),
-		cmocka_unit_test(a_donor_dies_and_the_other_has_all),
+		cmocka_unit_test(a_donor_dies_and_the_others_have_all),
 		cmocka_unit_test(with_one_copy_its_part_is_lost),
 		cmocka_unit_test(long_requests_are_cut),
 		cmocka_unit_test(a_donor_that_lies_is_left_out),
