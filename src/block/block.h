@@ -25,7 +25,10 @@
  *       was submitted durable, and nothing else orders requests;
  *   B6  a write or zero with BLOCK_FUA is durable when done runs;
  *   B7  requests on overlapping ranges in flight together have no order: the
- *       issuer serialises what must be.
+ *       issuer serialises what must be;
+ *   B8  a device that says `checks` has a read's bytes looked at by its
+ *       issuer before done: where they are not what was written they come
+ *       from other copies, and what gave them is not used again.
  */
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
@@ -53,6 +56,10 @@ enum block_op {
 
 struct block_request;
 typedef void (*block_done_fn)(struct block_request *q, int err);
+/* Whether [at, at + length) of a read is what was written there; on the
+ * submitting thread, and again each time that other bytes have come. */
+typedef bool (*block_check_fn)(struct block_request *q, uint64_t at,
+                               uint64_t length);
 
 struct block_request {
 	enum block_op op;
@@ -62,6 +69,7 @@ struct block_request {
 	const struct iovec *iov; /* READ, WRITE: sums to length; else NULL */
 	unsigned iov_count;
 	block_done_fn done;
+	block_check_fn check; /* READ: see B8; NULL: whatever comes is right */
 	uint32_t client;  /* whose request it is, for traces and hand-offs */
 	uint32_t command; /* the client's own number for it */
 
@@ -84,6 +92,7 @@ struct block_device {
 	uint64_t size;     /* bytes; a multiple of the grain */
 	uint32_t grain;    /* bytes; a power of two, at least BLOCK_SECTOR */
 	bool cheap_zeroes; /* WRITE_ZEROES costs less than a WRITE of zeroes */
+	bool checks;       /* see B8 */
 };
 
 static inline void block_submit(struct block_device *dev,

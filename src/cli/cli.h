@@ -20,7 +20,7 @@
 struct cli;
 struct json_object;
 
-#define CLI_OPTIONS_MAX 9 /* of one command */
+#define CLI_OPTIONS_MAX 12 /* of one command */
 #define CLI_SOCKET "/run/causeway/control.sock"
 #define CLI_TIMEOUT_MS 60000u
 

@@ -38,6 +38,7 @@ struct run {
 	uint64_t local;
 	uint64_t far;
 	unsigned copies;
+	bool raid5;           /* instead of copies */
 	unsigned deadline_ms; /* 0: by itself */
 };
 
@@ -58,14 +59,20 @@ static void say(void *ctx, const char *words)
 	fprintf(r->cli->err, "causeway: %s\n", words);
 }
 
+static bool is_redundant(const struct run *r)
+{
+	return r->copies > 1 || r->raid5;
+}
+
 static void program_lost(void *ctx, pid_t pid, const char *why)
 {
 	const struct run *r = ctx;
 
-	fprintf(r->cli->err,
-	        "causeway: process %d had to be killed: %s; two donors keep "
-	        "a program alive when one of them dies\n",
-	        pid, why);
+	fprintf(r->cli->err, "causeway: process %d had to be killed: %s; %s\n",
+	        pid, why,
+	        is_redundant(r) ? "more than one donor has failed"
+	                        : "two donors keep a program alive when one of "
+	                          "them dies");
 }
 
 static void pages_stay(void *ctx, const char *why)
@@ -89,7 +96,7 @@ static int open_spare(const struct run *r, struct block_device **out,
 	char home[48];
 
 	snprintf(home, sizeof(home), "ram:%" PRIu64 "M", (r->far >> 20) + 1);
-	if (!store && r->copies > 1)
+	if (!store && is_redundant(r))
 		return 0;
 	return drive_open(store ? store : home, out, e);
 }
@@ -102,6 +109,7 @@ static int open_donors(struct run *r, struct err *e)
 		.socket = socket,
 		.donors = cli_option(r->cli, "donor"),
 		.copies = r->copies,
+		.raid5 = r->raid5,
 		.deadline_ms = r->deadline_ms,
 		.size = r->far,
 		.or_less = !cli_option(r->cli, "far"),
@@ -218,10 +226,30 @@ static unsigned count_names(const char *list)
 	return n;
 }
 
+static int take_raid(struct run *r, unsigned n_donors)
+{
+	struct cli *cli = r->cli;
+
+	if (strcmp(cli_option(cli, "raid"), "raid5") != 0)
+		return cli_usage(cli, "--raid is raid5; --copies 1 and 2 are "
+		                      "the other choices");
+	if (cli_option(cli, "copies"))
+		return cli_usage(cli, "--raid stands instead of --copies: say "
+		                      "one of them");
+	if (n_donors < STORE_RAID5_MIN)
+		return cli_usage(cli,
+		                 "raid5 takes %u nodes, and there are %u: name "
+		                 "more, or say --copies instead",
+		                 STORE_RAID5_MIN, n_donors);
+	r->raid5 = true;
+	return 0;
+}
+
 static int take_donors(struct run *r)
 {
 	struct cli *cli = r->cli;
 	uint64_t deadline = 0;
+	unsigned n;
 	int status = request_number_option(cli, "deadline", &deadline);
 
 	if (status)
@@ -229,8 +257,10 @@ static int take_donors(struct run *r)
 	if (cli_option(cli, "deadline") && (deadline < 50 || deadline > 60000))
 		return cli_usage(cli, "--deadline is 50 to 60000 ms");
 	r->deadline_ms = (unsigned)deadline;
-	return donors_copies(cli, "the program",
-	                     count_names(cli_option(cli, "donor")), &r->copies);
+	n = count_names(cli_option(cli, "donor"));
+	return cli_option(cli, "raid")
+	               ? take_raid(r, n)
+	               : donors_copies(cli, "the program", n, &r->copies);
 }
 
 /* What --via says, or what the program allows. */

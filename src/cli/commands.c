@@ -51,8 +51,8 @@ static const struct cli_cmd table[] = {
 	  .run = cmd_top_run },
 	{ .path = "run",
 	  .args = "--local SIZE [--donor NODE[/WINDOW]...] [--store DRIVE] "
-	          "[--via swap] [--far SIZE] [--copies N] [--deadline MS] "
-	          "[--encrypt] [--compress] "
+	          "[--via swap] [--far SIZE] [--copies N | --raid raid5] "
+	          "[--deadline MS] [--encrypt] [--compress] "
 	          "-- PROGRAM ARG...",
 	  .brief = "run a program with part of its memory on other nodes",
 	  .example = "run --local 1G --donor beta,gamma -- sort big",
@@ -68,6 +68,8 @@ static const struct cli_cmd table[] = {
 	               { "far", "SIZE",
 	                 "memory to ask nodes for; up to 4 x --local" },
 	               { "copies", "N", "donors that keep each page; 2" },
+	               { "raid", "raid5",
+	                 "parity instead of copies, over 3 nodes or more" },
 	               { "deadline", "MS",
 	                 "how long a donor may be silent; 700, 1500 if nobody "
 	                 "else has what it has" },

@@ -27,6 +27,7 @@ struct source {
 	unsigned domain; /* the same for all names of one node */
 	bool is_lender;  /* a node, not a window */
 	bool was_asked;  /* for what is wanted now */
+	bool has_lied;   /* its node: it is asked for nothing more */
 };
 
 /* Memory of a source that the store has, or had. */
@@ -44,14 +45,15 @@ struct backing {
 	struct block_device *store;
 	struct source source[STORE_DONORS_MAX];
 	unsigned n_sources;
+	unsigned n_domains;                    /* they are 0 to n_domains - 1 */
 	struct piece *piece[STORE_DONORS_MAX]; /* by index */
 	/* asking for more */
 	struct reach_attempt attempt;
 	struct source *asked;
 	uint64_t asking_bytes;
-	uint64_t wanted; /* bytes; 0: nothing */
-	unsigned useless;
-	bool is_alone; /* it was said that nobody has room */
+	uint64_t wanted;  /* bytes; 0: nothing */
+	uint64_t useless; /* bits: domains that are no good for it */
+	bool is_alone;    /* it was said that nobody has room */
 	struct timer retry;
 	bool is_ending;
 };
@@ -68,6 +70,21 @@ __attribute__((format(printf, 2, 3))) static void say(const struct backing *b,
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
 	b->opts.say(b->opts.ctx, words);
+}
+
+/* -- how often ------------------------------------------------------------- */
+
+/* Where more nodes are named, one is left to take a lost part. */
+static unsigned data_members(const struct backing *b)
+{
+	if (!b->opts.raid5)
+		return 1;
+	return b->n_domains >= 10 ? 8 : b->n_domains >= 6 ? 4 : 2;
+}
+
+static unsigned members(const struct backing *b)
+{
+	return b->opts.raid5 ? data_members(b) + 1 : b->opts.copies;
 }
 
 /* -- donors ---------------------------------------------------------------- */
@@ -104,7 +121,7 @@ static struct donor_opts donor_opts_of(struct backing *b, struct source *s,
 		.socket = b->opts.socket,
 		.name = s->name,
 		.length = length,
-		.deadline_ms = deadline(b, b->opts.copies == 1),
+		.deadline_ms = deadline(b, members(b) == 1),
 		.gone = donor_gone,
 		.recalled = donor_recalled,
 	};
@@ -210,7 +227,8 @@ static void ask_next(struct backing *b)
 	for (unsigned i = 0; i < b->n_sources; i++) {
 		struct source *s = &b->source[i];
 
-		if (s->was_asked || !s->is_lender || s->domain == b->useless)
+		if (s->was_asked || s->has_lied || !s->is_lender ||
+		    b->useless & store_domain_bit(s->domain))
 			continue;
 		s->was_asked = true;
 		if (ask(b, s, b->wanted))
@@ -219,7 +237,7 @@ static void ask_next(struct backing *b)
 	if (!b->is_alone)
 		say(b, "no other donor has room for %" PRIu64 " MiB%s",
 		    MIB(b->wanted),
-		    b->opts.copies > 1 ? ": there is one copy of them" : "");
+		    members(b) > 1 ? ": one more loss would be for good" : "");
 	b->is_alone = true;
 	set_deadlines(b, true);
 	store_no_room(b->store);
@@ -234,13 +252,13 @@ static void retry(struct timer *t)
 	store_ask_again(b->store);
 }
 
-static void store_wants(void *ctx, uint64_t bytes, unsigned domain)
+static void store_wants(void *ctx, uint64_t bytes, uint64_t domains)
 {
 	struct backing *b = ctx;
 
 	timer_stop(b->opts.reactor, &b->retry);
 	b->wanted = bytes;
-	b->useless = domain;
+	b->useless = domains;
 	for (unsigned i = 0; i < b->n_sources; i++)
 		b->source[i].was_asked = false;
 	if (!b->attempt.is_running)
@@ -260,16 +278,28 @@ static void forget_device(struct backing *b, unsigned index)
 		b->piece[index]->dev = NULL;
 }
 
+/* Its other windows stay until they are caught themselves. */
+static void distrust(struct backing *b, const struct piece *p)
+{
+	for (unsigned i = 0; p && i < b->n_sources; i++)
+		b->source[i].has_lied |=
+			b->source[i].domain == p->source->domain;
+}
+
 static void store_lost(void *ctx, unsigned index, int err)
 {
 	struct backing *b = ctx;
+	bool lied = err == -EBADMSG;
 
 	forget_device(b, index);
 	set_deadlines(b, true);
+	if (lied)
+		distrust(b, b->piece[index]);
 
-	say(b, "donor %s fails (%s): %s", name_of(b, index), strerror(-err),
-	    b->opts.copies > 1 ? "what it had comes from the other copies"
-	                       : "what it had is lost");
+	say(b, "donor %s fails (%s): %s", name_of(b, index),
+	    lied ? "other bytes come back than it got" : strerror(-err),
+	    members(b) > 1 ? "what it had comes from the others"
+	                   : "what it had is lost");
 }
 
 static void store_left(void *ctx, unsigned index)
@@ -285,8 +315,9 @@ static void store_whole(void *ctx)
 {
 	struct backing *b = ctx;
 
-	set_deadlines(b, b->opts.copies == 1);
-	say(b, "all pages have all their copies again");
+	set_deadlines(b, members(b) == 1);
+	say(b, b->opts.raid5 ? "all pages can lose a donor again"
+	                     : "all pages have all their copies again");
 }
 
 /* -- opening --------------------------------------------------------------- */
@@ -377,8 +408,8 @@ static int borrow_all(struct opening *o, uint64_t need, struct err *e)
 			if (n == 0)
 				break;
 		}
-		/* Each has to have a copy: more of one is of no use. */
-		if (b->n_sources <= b->opts.copies)
+		/* Each has its share: more of one is of no use. */
+		if (b->n_domains <= members(b))
 			break;
 	}
 	return 0;
@@ -387,8 +418,8 @@ static int borrow_all(struct opening *o, uint64_t need, struct err *e)
 static int open_all(struct opening *o, struct err *e)
 {
 	struct backing *b = o->backing;
-	uint64_t once = round_up(b->opts.size);
-	uint64_t need = once * b->opts.copies;
+	uint64_t most = round_up(b->opts.size / data_members(b));
+	uint64_t need = most * members(b);
 	int err;
 
 	for (unsigned i = 0; i < b->n_sources; i++) {
@@ -399,9 +430,9 @@ static int open_all(struct opening *o, struct err *e)
 		err = open_piece(o, &b->source[i], 0, NULL, e);
 		if (err)
 			return err;
-		/* More than one copy of each block is of no use there. */
+		/* More than its share of each block is of no use there. */
 		has = o->donors[o->n - 1]->size;
-		has = has < once ? has : once;
+		has = has < most ? has : most;
 		need -= need < has ? need : has;
 	}
 	return borrow_all(o, need, e);
@@ -415,6 +446,7 @@ static int make_store(struct opening *o, struct err *e)
 		.domain = o->domain,
 		.n_donors = o->n,
 		.copies = b->opts.copies,
+		.raid5 = b->opts.raid5 ? members(b) : 0,
 		.watcher = { .lost = store_lost,
 		             .left = store_left,
 		             .wants = store_wants,
@@ -459,10 +491,10 @@ static int open_store(struct backing *b, struct err *e)
 		return err;
 	if (b->store->size < b->opts.size && !b->opts.or_less && has_lender(b))
 		return err_set(e, -ENOSPC,
-		               "%" PRIu64 " MiB with %u copies are more than "
+		               "%" PRIu64 " MiB on %u nodes each are more than "
 		               "the donors have, which is room for %" PRIu64
 		               " MiB; %s",
-		               MIB(b->opts.size), b->opts.copies,
+		               MIB(b->opts.size), members(b),
 		               MIB(b->store->size), o.refused.text);
 	b->dev.size = b->store->size;
 	b->dev.grain = b->store->grain;
@@ -482,7 +514,7 @@ static unsigned domain_of(const struct backing *b, const char *name)
 		if (strcspn(b->source[i].name, "/") == n &&
 		    !strncmp(b->source[i].name, name, n))
 			return b->source[i].domain;
-	return b->n_sources;
+	return b->n_domains;
 }
 
 static int take_names(struct backing *b, const char *list, struct err *e)
@@ -500,6 +532,7 @@ static int take_names(struct backing *b, const char *list, struct err *e)
 			return err_set(e, -ENOMEM, "no memory for a name");
 		s->is_lender = !strchr(s->name, '/');
 		s->domain = domain_of(b, s->name);
+		b->n_domains += s->domain == b->n_domains;
 		b->n_sources++;
 		list += n + (list[n] == ',');
 	}
@@ -548,6 +581,7 @@ int backing_open(const struct backing_opts *o, struct block_device **out,
 		return err_set(e, -ENOMEM, "no memory for donors");
 	}
 	b->dev.ops = &backing_ops;
+	b->dev.checks = true;
 	b->opts = *o;
 	b->opts.socket = strdup(o->socket);
 	b->attempt.ended = answered;

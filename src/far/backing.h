@@ -24,7 +24,8 @@
  * Threads    One reactor's.
  *
  * Invariants
- *   D1  the copies of a block are on different nodes; the spare counts as one;
+ *   D1  the copies of a block, or of its row in RAID 5, are on different nodes;
+ *       the spare counts as one;
  *   D2  memory is given back only when nothing of the store is on it any more.
  */
 #ifndef FAR_BACKING_H
@@ -43,6 +44,8 @@ struct backing_opts {
 	const char *socket;   /* window.sock of this node's daemon */
 	const char *donors;   /* "beta,gamma/far,delta" */
 	unsigned copies;      /* 1 or 2 */
+	bool raid5;           /* instead: over 3 nodes, or 5 or 9 where one more
+	                       * is named, which can then take a lost part */
 	unsigned deadline_ms; /* a donor that is silent longer is out; 0:
 	                       * DONOR_DEADLINE_MS, DONOR_ALONE_MS if nobody
 	                       * else has what it has */
@@ -60,7 +63,7 @@ struct backing_opts {
  * Windows count with all that they have, nodes with what `size` needs beyond
  * that.
  *
- * @return 0; -EINVAL: no such list, or fewer donors than copies; -ENOSPC:
+ * @return 0; -EINVAL: no such list, or fewer donors than it takes; -ENOSPC:
  *         `size` is more than the donors have; or as donor_open(); with words.
  */
 int backing_open(const struct backing_opts *opts, struct block_device **out,

@@ -128,6 +128,8 @@ static void start(struct donor *d, struct command *c, struct block_request *q)
 
 	if (q->op == BLOCK_WRITE)
 		iov_to_buffer(q->iov, q->iov_count, bytes_of(d, c));
+	else if (q->op == BLOCK_WRITE_ZEROES)
+		memset(bytes_of(d, c), 0, q->length);
 	slot = q->op == BLOCK_READ
 	               ? causeway_read(r->queue, id, r->region, place_of(d, c),
 	                               r->window, q->offset, q->length)
@@ -364,11 +366,9 @@ static void donor_submit(struct block_device *dev, struct block_request *q)
 
 	if (!err && q->length > DONOR_REQUEST)
 		err = -EINVAL;
-	if (!err && q->op == BLOCK_WRITE_ZEROES)
-		err = -EOPNOTSUPP;
 	if (!err && d->gone)
 		err = d->gone;
-	if (err || (q->op != BLOCK_READ && q->op != BLOCK_WRITE)) {
+	if (err || q->op == BLOCK_FLUSH || q->op == BLOCK_DISCARD) {
 		block_finish(q, err);
 		return;
 	}

@@ -21,7 +21,8 @@
  * itself did not run does not count.
  *
  * Device     Grain BLOCK_SECTOR; requests of at most DONOR_REQUEST bytes;
- *            READ and WRITE; FLUSH and DISCARD do nothing: a donor's memory
+ *            READ, WRITE and WRITE_ZEROES (as bytes that travel); FLUSH and
+ *            DISCARD do nothing: a donor's memory
  *            lasts as long as the donor.
  * Errors     -ETIMEDOUT: no answer in time; -ENXIO: the donor is gone, or the
  *            daemon for good; -EACCES: the key is not good any more.

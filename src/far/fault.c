@@ -147,18 +147,42 @@ static struct far_page *page_of(const struct fetch *f, unsigned i)
 	return page_map_find(f->space->map, f->number[i]);
 }
 
+/* What page i was asked for; NULL: dropped, and perhaps something else. */
+static struct far_page *still_wanted(const struct fetch *f, unsigned i)
+{
+	struct far_page *p = f->space ? page_of(f, i) : NULL;
+
+	return p && p->state == FAR_COMING && p->slot == f->swap.slot + i
+	               ? p
+	               : NULL;
+}
+
+static bool open_pages(struct swap_request *q, unsigned first, unsigned n)
+{
+	struct fetch *f = container_of(q, struct fetch, swap);
+	bool all = true;
+
+	for (unsigned i = first; i < first + n; i++) {
+		const struct far_page *p = still_wanted(f, i);
+		bool opens = p && seal_open(&f->pager->seal, p->version,
+		                            f->page + i * FAR_PAGE, p->tag);
+
+		f->right &= ~(UINT64_C(1) << i);
+		f->right |= (uint64_t)opens << i;
+		all &= opens || !p;
+	}
+	return all;
+}
+
 /* @return whether page i came as it had left, and is still wanted here. */
 static bool is_right(struct fetch *f, unsigned i, int err)
 {
 	struct space *s = f->space;
-	struct far_page *p = page_of(f, i);
+	struct far_page *p = still_wanted(f, i);
 
-	if (!p || p->state != FAR_COMING || p->slot != f->swap.slot + i)
-		return false; /* dropped, and perhaps something else */
-	if (!err && !seal_open(&s->pager->seal, p->version,
-	                       f->page + i * FAR_PAGE, p->tag))
-		err = -EBADMSG;
-	if (!err)
+	if (!p)
+		return false;
+	if (f->right >> i & 1)
 		return true;
 	p->state = FAR_AWAY;
 	if (p->wanted)
@@ -265,6 +289,7 @@ static void fetch_start(struct fetch *f)
 	f->swap.op = SWAP_IN;
 	f->swap.data = f->page;
 	f->swap.done = fetched;
+	f->swap.check = open_pages;
 	pager->stats.read += f->swap.pages;
 	if (!f->asked_ns)
 		pager->stats.prefetched += f->swap.pages;

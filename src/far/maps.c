@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "far/maps.h"
 
+#include "base/base.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,6 +34,18 @@ bool maps_is_capturable(const struct maps_line *m)
 		return false;
 	return m->name[0] == '\0' || strcmp(m->name, "[heap]") == 0 ||
 	       strncmp(m->name, "[anon:", 6) == 0;
+}
+
+bool maps_is_swappable(const struct maps_line *m)
+{
+	static const char *const shmem[] = { "/memfd:", "/dev/shm/",
+		                             "/dev/zero", "/SYSV" };
+
+	for (size_t i = 0; i < ARRAY_LEN(shmem); i++)
+		if (m->shared && m->writable &&
+		    strncmp(m->name, shmem[i], strlen(shmem[i])) == 0)
+			return true;
+	return maps_is_capturable(m);
 }
 
 int maps_read(pid_t pid, void (*visit)(void *ctx, const struct maps_line *m),

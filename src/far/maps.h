@@ -24,6 +24,10 @@ bool maps_decode(const char *line, struct maps_line *out);
 /* Private, anonymous, written to, and not the main stack, which grows. */
 bool maps_is_capturable(const struct maps_line *m);
 
+/* That, or memory that may be shared: a memfd, POSIX or System V shared
+ * memory, MAP_ANONYMOUS.  The kernel swaps it, too. */
+bool maps_is_swappable(const struct maps_line *m);
+
 /* Call `visit` for each line.  @return 0; a negative errno of open(). */
 int maps_read(pid_t pid, void (*visit)(void *ctx, const struct maps_line *m),
               void *ctx);

@@ -25,8 +25,9 @@
  * Units      Limits and totals are bytes.
  * Threads    All on one reactor.
  * Errors     A device that fails a write costs nothing: the page stays.  One
- *            that fails a read, or returns what was not stored, ends that
- *            program, with words; pages never hold wrong bytes.
+ *            that fails a read, or has nothing to return but what was not
+ *            stored, ends that program, with words; pages never hold wrong
+ *            bytes.
  *
  * Invariants
  *   F1  a page's contents are those last written by the program: a page that

@@ -56,6 +56,7 @@ struct fetch {
 	struct list link;    /* space.fetches */
 	uint64_t number[FETCH_MAX];
 	uint64_t asked_ns; /* 0: prefetch */
+	uint64_t right;    /* bits: pages that came as they had left */
 	uint8_t *page;     /* from fetch_pages */
 };
 

@@ -30,14 +30,77 @@ static int *error_of(struct block_request *q)
 
 static void start_waiting(struct store *s);
 
+/* -- a chunk for oneself --------------------------------------------------- */
+
+/* RAID 5: parts of a chunk that share its parity would see each other's
+ * halves, so one at a time writes or reads from redundancy.  @return whether
+ * it is its turn; else it starts later. */
+static bool lock(struct store_part *p)
+{
+	struct store *s = p->store;
+	uint64_t *locked = &s->row[p->row].locked[p->chunk / 64];
+	uint64_t bit = UINT64_C(1) << p->chunk % 64;
+
+	if (s->geometry.profile != RAID5 || p->has_lock)
+		return true;
+	if (*locked & bit) {
+		list_append(&s->locked_out, &p->held);
+		return false;
+	}
+	*locked |= bit;
+	p->has_lock = true;
+	return true;
+}
+
+static struct store_part *next_for(const struct store *s, uint32_t row,
+                                   uint32_t chunk)
+{
+	LIST_FOREACH (l, &s->locked_out) {
+		struct store_part *p = list_entry(l, struct store_part, held);
+
+		if (p->row == row && p->chunk == chunk)
+			return p;
+	}
+	return NULL;
+}
+
+static void unlock(struct store *s, uint32_t row, uint32_t chunk)
+{
+	struct store_part *next = next_for(s, row, chunk);
+	int err;
+
+	if (!next) {
+		s->row[row].locked[chunk / 64] &= ~(UINT64_C(1) << chunk % 64);
+		return;
+	}
+	list_remove(&next->held);
+	next->has_lock = true;
+	err = store_start_part(next);
+	if (err)
+		store_end_part(next, err);
+}
+
+/* -- parts ----------------------------------------------------------------- */
+
+static void part_free(struct store_part *p)
+{
+	struct store *s = p->store;
+	bool had_lock = p->has_lock;
+	uint32_t row = p->row, chunk = p->chunk;
+
+	list_remove(&p->link);
+	slab_put(&s->parts, p);
+	if (had_lock)
+		unlock(s, row, chunk);
+}
+
 void store_end_part(struct store_part *p, int err)
 {
 	struct store *s = p->store;
 	struct block_request *q = p->request;
 
-	list_remove(&p->link);
 	store_move_part_ended(s, p);
-	slab_put(&s->parts, p);
+	part_free(p);
 	if (err && !*error_of(q))
 		*error_of(q) = err;
 	if (--*parts_of(q) == 0)
@@ -65,6 +128,48 @@ void store_lose(struct block_device *store, unsigned index, int err)
 		s->watcher.lost(s->watcher.ctx, index, err);
 }
 
+/* -- donors that lie ------------------------------------------------------- */
+
+static bool is_right(const struct store_part *p)
+{
+	struct block_request *q = p->request;
+
+	return p->op.kind != RAID_READ || !q->check ||
+	       q->check(q, p->at, p->op.length);
+}
+
+/* What came was wrong: read it without one more of the members.  @return 0;
+ * -EBADMSG: there is no other way to read it. */
+static int read_otherwise(struct store_part *p)
+{
+	if (p->n_avoided == 0)
+		p->served = p->op.piece[0].member;
+	while (p->n_avoided < p->op.row.width) {
+		unsigned k = p->n_avoided++;
+		unsigned member = (p->served + k) % p->op.row.width;
+
+		p->suspect = p->op.row.drive[member];
+		p->op.flags |= RAID_AVOID;
+		p->op.avoid = (uint16_t)(1u << member);
+		if (store_start_part(p) == 0)
+			return 0;
+	}
+	return -EBADMSG;
+}
+
+static void ended(struct store_part *p, int err)
+{
+	if (!err && is_right(p)) {
+		if (p->n_avoided && p->suspect < STORE_DONORS_MAX) /* N5 */
+			store_lose(&p->store->dev, p->suspect, -EBADMSG);
+	} else if (!err || p->n_avoided) {
+		err = read_otherwise(p);
+		if (!err)
+			return;
+	}
+	store_end_part(p, err);
+}
+
 static void part_done(struct raid_op *op, int err)
 {
 	struct store_part *p = container_of(op, struct store_part, op);
@@ -76,8 +181,10 @@ static void part_done(struct raid_op *op, int err)
 		op->flags |= RAID_AGAIN;
 	} else if (err == -EAGAIN) { /* redundancy is needed */
 		op->flags |= RAID_LOCKED;
+		if (!lock(p))
+			return;
 	} else {
-		store_end_part(p, err);
+		ended(p, err);
 		return;
 	}
 	err = store_start_part(p);
@@ -97,7 +204,10 @@ int store_start_part(struct store_part *p)
 		return 0;
 	if (row->lost[p->chunk / 64] >> p->chunk % 64 & 1)
 		return -EIO;
-	if (p->op.kind == RAID_WRITE)
+	if (p->op.kind == RAID_WRITE && s->geometry.profile == RAID5 &&
+	    !store_is_written(row, p->chunk))
+		p->op.kind = RAID_FILL; /* there is no parity yet */
+	if (p->op.kind != RAID_READ)
 		row->written[p->chunk / 64] |= UINT64_C(1) << p->chunk % 64;
 	return raid_submit(&s->worker, map, p->chunk, &p->op);
 }
@@ -115,6 +225,9 @@ static void start_part(struct store *s, struct block_request *q,
 	p->number = ++s->last_part;
 	p->row = (uint32_t)(at / STORE_EXTENT);
 	p->chunk = (uint32_t)(at % STORE_EXTENT / CHUNK_BYTES);
+	p->at = offset;
+	p->n_avoided = 0;
+	p->has_lock = false;
 	list_init(&p->held);
 	list_append(&s->active, &p->link);
 	n = iov_slice(q->iov, q->iov_count, offset, length, p->iov,
@@ -126,11 +239,12 @@ static void start_part(struct store *s, struct block_request *q,
 	p->op.iov = p->iov;
 	p->op.iov_count = n < 0 ? 0 : (unsigned)n;
 	p->op.done = part_done;
+	if (n >= 0 && p->op.kind != RAID_READ && !lock(p))
+		return;
 	err = n < 0 ? n : store_start_part(p);
 	if (!err)
 		return;
-	list_remove(&p->link);
-	slab_put(&s->parts, p);
+	part_free(p);
 	if (!*error_of(q))
 		*error_of(q) = err;
 	--*parts_of(q);
@@ -227,7 +341,7 @@ int store_take(struct store *s, struct block_device *dev, unsigned domain,
 			.state = STORE_DONOR_ONLINE,
 			.domain = domain,
 			.is_spare = is_spare,
-			.extents = (uint32_t)(dev->size / STORE_EXTENT),
+			.extents = (uint32_t)(dev->size / s->extent),
 		};
 		s->worker.device[i] = dev;
 		raid_decided(&s->worker, (uint16_t)i);
@@ -238,77 +352,60 @@ int store_take(struct store *s, struct block_device *dev, unsigned domain,
 	return -ENOSPC;
 }
 
-/* The donor with the most extents left, in a domain that is not in the row
- * yet. */
-static unsigned roomiest(const struct store *s, const struct handoff_row *row,
-                         unsigned width)
+/* @return -EINVAL with words. */
+static int set_geometry(struct store *s, const struct store_opts *o,
+                        struct err *e)
 {
-	unsigned best = STORE_DONORS_MAX;
+	unsigned width = o->raid5 ? o->raid5 : o->copies;
 
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++) {
-		const struct store_device *d = &s->device[i];
-		bool taken = d->used == d->extents;
+	enum raid_profile profile = o->raid5         ? RAID5
+	                            : o->copies == 1 ? RAID0
+	                                             : RAID1;
 
-		for (unsigned k = 0; k < width; k++)
-			taken |= s->device[row->drive[k]].domain == d->domain;
-		if (!taken &&
-		    (best == STORE_DONORS_MAX ||
-		     d->extents - d->used >
-		             s->device[best].extents - s->device[best].used))
-			best = i;
-	}
-	return best;
+	if (geometry_choose(profile, width, &s->geometry) ||
+	    s->geometry.width != width)
+		return err_set(e, -EINVAL,
+		               "%u donors do not make a row of pages; 1 or 2 "
+		               "copies do, or 3, 5 or 9 with parity",
+		               width);
+	s->extent = STORE_EXTENT / s->geometry.data;
+	return 0;
 }
 
-static void make_rows(struct store *s, unsigned copies)
+/* @return 0; -EINVAL, -ENOMEM, -ENOSPC with words. */
+static int make_rows(struct store *s, const struct store_opts *o, struct err *e)
 {
-	uint64_t most = 0;
-
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
-		most += s->device[i].extents;
-	s->row = calloc(most, sizeof(*s->row));
-	while (s->row && s->n_rows < most) {
-		struct handoff_row *row = &s->row[s->n_rows].map;
-
-		*row = (struct handoff_row){
-			.state = 1,
-			.profile = copies == 1 ? RAID0 : RAID1,
-			.width = (uint8_t)copies,
-			.data = 1,
-			.strip_shift = CHUNK_SHIFT,
-			.extent_bytes = STORE_EXTENT,
-		};
-		for (unsigned m = 0; m < copies; m++) {
-			unsigned i = roomiest(s, row, m);
-
-			if (i == STORE_DONORS_MAX)
-				return;
-			row->drive[m] = (uint16_t)i;
-			row->extent[m] = s->device[i].used++;
-		}
-		s->n_rows++;
-	}
-}
-
-/* An extent of a row that was not finished may be used again. */
-static void count_used(struct store *s)
-{
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++)
-		s->device[i].used = 0;
-	for (uint32_t r = 0; r < s->n_rows; r++)
-		for (unsigned m = 0; m < s->row[r].map.width; m++)
-			s->device[s->row[r].map.drive[m]].used++;
+	if (o->n_donors < s->geometry.width || o->n_donors > STORE_DONORS_MAX)
+		return err_set(e, -EINVAL,
+		               "each page takes %u donors, and there are %u; "
+		               "name more, or say --copies 1",
+		               s->geometry.width, o->n_donors);
+	store_make_rows(s);
+	if (!s->row)
+		return err_set(e, -ENOMEM, "no memory for a store");
+	s->dev.size = s->n_rows * STORE_EXTENT;
+	return s->n_rows ? 0
+	                 : err_set(e, -ENOSPC,
+	                           "the donors have no room: it takes at least "
+	                           "%" PRIu64 " MiB on each of %u nodes",
+	                           s->extent >> 20, s->geometry.width);
 }
 
 static int init(struct store *s, const struct store_opts *o, struct err *e)
 {
+	int err = set_geometry(s, o, e);
+
+	if (err)
+		s->extent = STORE_EXTENT;
 	s->dev = (struct block_device){ .ops = &store_ops,
-		                        .grain = BLOCK_SECTOR };
+		                        .grain = BLOCK_SECTOR,
+		                        .checks = true };
 	s->reactor = reactor_current();
 	s->watcher = o->watcher;
 	s->is_fixed = o->is_fixed;
 	s->last = &s->first;
 	list_init(&s->active);
+	list_init(&s->locked_out);
 	raid_worker_init(&s->worker, s->drives, s->suspect);
 	slab_init(&s->parts, sizeof(struct store_part), 64, PARTS_MAX);
 	for (unsigned i = 0; i < o->n_donors; i++)
@@ -317,21 +414,7 @@ static int init(struct store *s, const struct store_opts *o, struct err *e)
 			block_close(o->donors[i]);
 	if (store_move_init(s))
 		return err_set(e, -ENOMEM, "no memory for a store");
-	if (o->copies < 1 || o->copies > 2 || o->n_donors < o->copies ||
-	    o->n_donors > STORE_DONORS_MAX)
-		return err_set(e, -EINVAL,
-		               "%u copies need as many donors, and there are "
-		               "%u; name more, or say --copies 1",
-		               o->copies, o->n_donors);
-	make_rows(s, o->copies);
-	count_used(s);
-	s->dev.size = s->n_rows * STORE_EXTENT;
-	return s->n_rows ? 0
-	                 : err_set(e, -ENOSPC,
-	                           "the donors have no room: each of %u copies "
-	                           "takes at least %" PRIu64
-	                           " MiB on a node of its own",
-	                           o->copies, STORE_EXTENT >> 20);
+	return err ? err : make_rows(s, o, e);
 }
 
 int store_create(const struct store_opts *o, struct block_device **out,
@@ -381,12 +464,11 @@ void store_info(const struct block_device *store,
 		out[i] = (struct store_donor_info){
 			.state = d->state,
 			.domain = d->domain,
-			.size = d->extents * STORE_EXTENT,
+			.size = d->extents * s->extent,
 		};
 	}
 	for (uint32_t r = 0; r < s->n_rows; r++)
 		for (unsigned m = 0; m < s->row[r].map.width; m++)
 			if (s->row[r].map.drive[m] < STORE_DONORS_MAX)
-				out[s->row[r].map.drive[m]].used +=
-					STORE_EXTENT;
+				out[s->row[r].map.drive[m]].used += s->extent;
 }

@@ -3,6 +3,7 @@
 #include "far/store_priv.h"
 
 #include "base/base.h"
+#include "volume/raid/xor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,43 +16,6 @@ static struct store *store_of_mover(struct mover *m)
 
 /* -- what lies where ------------------------------------------------------- */
 
-static enum store_donor_state state_of(const struct store *s, uint16_t slot)
-{
-	return slot < STORE_DONORS_MAX ? s->device[slot].state
-	                               : STORE_DONOR_NONE;
-}
-
-static bool has_data(const struct store *s, uint16_t slot)
-{
-	enum store_donor_state state = state_of(s, slot);
-
-	return state == STORE_DONOR_ONLINE || state == STORE_DONOR_LEAVING;
-}
-
-/* Whether a member other than `except` is there to stay. */
-static bool has_another(const struct store *s, const struct handoff_row *row,
-                        unsigned except)
-{
-	for (unsigned m = 0; m < row->width; m++)
-		if (m != except &&
-		    state_of(s, row->drive[m]) == STORE_DONOR_ONLINE)
-			return true;
-	return false;
-}
-
-static bool can_be_read(const struct store *s, const struct handoff_row *row)
-{
-	for (unsigned m = 0; m < row->width; m++)
-		if (has_data(s, row->drive[m]))
-			return true;
-	return false;
-}
-
-static bool is_written(const struct store_row *row, uint32_t chunk)
-{
-	return row->written[chunk / 64] >> chunk % 64 & 1;
-}
-
 static bool is_used(const struct store *s, unsigned slot)
 {
 	for (uint32_t r = 0; r < s->n_rows; r++)
@@ -59,33 +23,6 @@ static bool is_used(const struct store *s, unsigned slot)
 			if (s->row[r].map.drive[m] == slot)
 				return true;
 	return s->mover.state != MOVER_IDLE && s->mover.target == slot;
-}
-
-/* A donor for a copy of `row` instead of `member`; STORE_DONORS_MAX: none. */
-static unsigned find_target(const struct store *s,
-                            const struct handoff_row *row, unsigned member,
-                            bool is_spare)
-{
-	unsigned best = STORE_DONORS_MAX;
-
-	for (unsigned i = 0; i < STORE_DONORS_MAX; i++) {
-		const struct store_device *d = &s->device[i];
-		bool fits = d->state == STORE_DONOR_ONLINE &&
-		            d->is_spare == is_spare && d->used < d->extents;
-
-		for (unsigned m = 0; m < row->width; m++)
-			fits &= m == member || !has_data(s, row->drive[m]) ||
-			        s->device[row->drive[m]].domain != d->domain;
-		if (fits &&
-		    (best == STORE_DONORS_MAX ||
-		     d->extents - d->used >
-		             s->device[best].extents - s->device[best].used))
-			best = i;
-	}
-	if (best == STORE_DONORS_MAX && !is_spare &&
-	    !has_another(s, row, member))
-		return find_target(s, row, member, true);
-	return best;
 }
 
 /* -- donors that go -------------------------------------------------------- */
@@ -160,7 +97,7 @@ const struct handoff_row *store_move_map(struct store *s, struct store_part *p)
 	if (p->chunk < m->chunk)
 		return &m->both;
 	if (p->chunk < m->chunk + MOVE_CHUNKS && m->state >= MOVER_QUIET &&
-	    p->op.kind == RAID_WRITE) {
+	    p->op.kind != RAID_READ) {
 		list_append(&m->held, &p->held);
 		store_move_look(s); /* perhaps the move waited for this one */
 		return NULL;
@@ -225,7 +162,7 @@ static void after_chunks(struct store *s)
 	release_held(s);
 	if (m->n_retiring)
 		store_move_look(s);
-	if (state_of(s, map->drive[m->member]) == STORE_DONOR_LEAVING)
+	if (store_state_of(s, map->drive[m->member]) == STORE_DONOR_LEAVING)
 		took = 0;
 	if (timer_start(s->reactor, &m->pause, took))
 		step(s);
@@ -240,13 +177,13 @@ static void give_up(struct store *s)
 	struct mover *m = &s->mover;
 	struct store_row *row = &s->row[m->row];
 
-	if (row->map.width > 1 || has_data(s, row->map.drive[0])) {
+	if (row->map.width > 1 || store_has_data(s, row->map.drive[0])) {
 		row->is_stuck = true;
 		abort_move(s);
 		return;
 	}
 	for (uint32_t c = m->chunk; c < CHUNKS; c++)
-		if (is_written(row, c))
+		if (store_is_written(row, c))
 			row->lost[c / 64] |= UINT64_C(1) << c % 64;
 	complete_move(s);
 	release_held(s);
@@ -276,6 +213,21 @@ static void chunk_written(struct block_request *q, int err)
 	copied(s);
 }
 
+/* What the member that moves has of the chunk, out of all of it. */
+static struct iovec strip_of(const struct mover_copy *c)
+{
+	const struct geometry *g = &store_of_mover(c->mover)->geometry;
+	size_t length = (size_t)1 << g->strip_shift;
+	uint8_t *data = c->iov.iov_base;
+
+	for (unsigned k = 0; k < g->data; k++)
+		if (geometry_data_member(g, c->chunk, k) == c->mover->member)
+			return (struct iovec){ data + k * length, length };
+	for (unsigned k = 1; k < g->data; k++)
+		xor_into(data, data + k * length, length);
+	return (struct iovec){ data, length };
+}
+
 static void chunk_read(struct raid_op *op, int err)
 {
 	struct mover_copy *c = container_of(op, struct mover_copy, read);
@@ -287,11 +239,12 @@ static void chunk_read(struct raid_op *op, int err)
 		copied(s);
 		return;
 	}
+	c->strip = strip_of(c);
 	c->write = (struct block_request){
 		.op = BLOCK_WRITE,
-		.offset = m->extent * STORE_EXTENT + c->chunk * CHUNK_BYTES,
-		.length = CHUNK_BYTES,
-		.iov = &c->iov,
+		.offset = m->extent * s->extent + c->chunk * c->strip.iov_len,
+		.length = c->strip.iov_len,
+		.iov = &c->strip,
 		.iov_count = 1,
 		.done = chunk_written,
 	};
@@ -303,7 +256,7 @@ static void copy_chunk(struct store *s, struct mover_copy *c)
 	int err;
 
 	c->read.kind = RAID_READ;
-	c->read.flags = 0;
+	c->read.flags = RAID_LOCKED; /* nobody writes to it meanwhile */
 	c->read.offset = 0;
 	c->read.length = CHUNK_BYTES;
 	c->read.iov = &c->iov;
@@ -325,7 +278,7 @@ static void copy_chunks(struct store *s)
 	m->pending = 1; /* for this loop */
 	for (unsigned i = 0; i < MOVE_CHUNKS; i++) {
 		m->copy[i].chunk = m->chunk + i;
-		if (is_written(&s->row[m->row], m->chunk + i))
+		if (store_is_written(&s->row[m->row], m->chunk + i))
 			copy_chunk(s, &m->copy[i]);
 	}
 	copied(s);
@@ -341,7 +294,7 @@ static bool is_being_written(const struct store *s)
 
 		if (p->row == m->row && p->chunk >= m->chunk &&
 		    p->chunk < m->chunk + MOVE_CHUNKS &&
-		    p->op.kind == RAID_WRITE && !list_linked(&p->held))
+		    p->op.kind != RAID_READ && !list_linked(&p->held))
 			return true;
 	}
 	return false;
@@ -353,7 +306,7 @@ static bool is_empty(const struct store *s)
 	const struct mover *m = &s->mover;
 
 	for (unsigned i = 0; i < MOVE_CHUNKS; i++)
-		if (is_written(&s->row[m->row], m->chunk + i))
+		if (store_is_written(&s->row[m->row], m->chunk + i))
 			return false;
 	return true;
 }
@@ -418,31 +371,23 @@ static void start_move(struct store *s, uint32_t row, unsigned member,
 
 /* -- what there is to do --------------------------------------------------- */
 
-/* What found no place: rows whose other copy is in `domain`. */
+/* What found no place: rows whose other members are in `domains`. */
 struct lacking {
 	uint64_t bytes;
-	unsigned domain;
+	uint64_t domains;
 };
-
-/* Where a copy instead of `member` would be of no use. */
-static unsigned useless_domain(const struct store *s,
-                               const struct handoff_row *row, unsigned member)
-{
-	for (unsigned m = 0; m < row->width; m++)
-		if (m != member && has_data(s, row->drive[m]))
-			return s->device[row->drive[m]].domain;
-	return s->device[row->drive[member]].domain;
-}
 
 static void lack(const struct store *s, const struct handoff_row *row,
                  unsigned member, struct lacking *out)
 {
-	unsigned domain = useless_domain(s, row, member);
+	uint64_t domains = store_other_domains(s, row, member);
 
+	if (row->width == 1)
+		domains = store_domain_bit(s->device[row->drive[0]].domain);
 	if (out->bytes == 0)
-		out->domain = domain;
-	if (out->domain == domain)
-		out->bytes += STORE_EXTENT;
+		out->domains = domains;
+	if (out->domains == domains)
+		out->bytes += s->extent;
 }
 
 /* Start the first move of a member that leaves, or is missing.  @return
@@ -455,15 +400,15 @@ static bool find_work(struct store *s, bool is_leaving, struct lacking *lacking,
 
 		for (unsigned m = 0; m < row->map.width; m++) {
 			enum store_donor_state state =
-				state_of(s, row->map.drive[m]);
+				store_state_of(s, row->map.drive[m]);
 			unsigned target;
 
 			*missing |= state == STORE_DONOR_NONE;
 			if ((is_leaving ? STORE_DONOR_LEAVING
 			                : STORE_DONOR_NONE) != state ||
-			    row->is_stuck || !can_be_read(s, &row->map))
+			    row->is_stuck || !store_can_read(s, &row->map))
 				continue;
-			target = find_target(s, &row->map, m, false);
+			target = store_find_target(s, &row->map, m, false);
 			if (target == STORE_DONORS_MAX) {
 				lack(s, &row->map, m, lacking);
 				continue;
@@ -503,7 +448,8 @@ static void look(struct task *t)
 		return;
 	if (lacking.bytes && !m->has_asked && s->watcher.wants) {
 		m->has_asked = true;
-		s->watcher.wants(s->watcher.ctx, lacking.bytes, lacking.domain);
+		s->watcher.wants(s->watcher.ctx, lacking.bytes,
+		                 lacking.domains);
 	}
 	if (m->is_degraded && !missing) {
 		m->is_degraded = false;
@@ -544,8 +490,9 @@ void store_no_room(struct block_device *store)
 		struct handoff_row *map = &s->row[r].map;
 
 		for (unsigned m = 0; m < map->width; m++) {
-			if (state_of(s, map->drive[m]) != STORE_DONOR_LEAVING ||
-			    !has_another(s, map, m) ||
+			if (store_state_of(s, map->drive[m]) !=
+			            STORE_DONOR_LEAVING ||
+			    !store_can_spare(s, map, m) ||
 			    (s->mover.state != MOVER_IDLE && s->mover.row == r))
 				continue;
 			map->drive[m] = HANDOFF_NO_DRIVE;

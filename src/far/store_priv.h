@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the two halves of far/store share: store.c serves requests, and
- * store_move.c moves rows.
+ * What the parts of far/store share: store.c serves requests, store_place.c
+ * says where rows are and could be, store_move.c moves them.
  *
  * A move is of one row and one member at a time, MOVE_CHUNKS at a time.  Below
  * `chunk` requests go by `both`, from there on by the row's own map; chunks
@@ -35,6 +35,7 @@ struct store_device {
 struct store_row {
 	struct handoff_row map;
 	uint64_t written[CHUNKS / 64]; /* bits: the chunk has been written */
+	uint64_t locked[CHUNKS / 64];  /* raid5: a part has it for itself */
 	uint64_t lost[CHUNKS / 64];    /* its only copy went in a move */
 	bool is_stuck;                 /* it could not be read to be moved */
 };
@@ -45,10 +46,16 @@ struct store_part {
 	struct store *store;
 	struct block_request *request;
 	struct list link; /* store.active, by number */
-	struct list held; /* mover.held */
+	struct list held; /* mover.held or store.locked_out */
+	bool has_lock;
 	uint64_t number;
 	uint32_t row;
 	uint32_t chunk;
+	uint64_t at;       /* in the request, bytes */
+	uint8_t served;    /* READ that was wrong: the member it came from */
+	uint8_t n_avoided; /* members that it was then read without, in turn
+	                    * from `served` on; the last of them was ... */
+	uint16_t suspect;  /* ... this donor, or none */
 	struct iovec iov[RAID_IOV_IN];
 };
 
@@ -65,8 +72,14 @@ struct mover_copy {
 	struct raid_op read;
 	struct block_request write;
 	uint32_t chunk;
-	struct iovec iov;
+	struct iovec iov;   /* all of it */
+	struct iovec strip; /* what is written */
 };
+
+static inline bool store_is_written(const struct store_row *row, uint32_t chunk)
+{
+	return row->written[chunk / 64] >> chunk % 64 & 1;
+}
 
 struct mover {
 	enum mover_state state;
@@ -97,6 +110,8 @@ struct store {
 	struct reactor *reactor;
 	struct store_watcher watcher;
 	bool is_fixed;
+	struct geometry geometry; /* of every row */
+	uint64_t extent;          /* bytes of a member */
 	struct store_device device[STORE_DONORS_MAX];
 	struct raid_worker worker;
 	struct handoff_drive drives[HANDOFF_DRIVES];
@@ -106,6 +121,7 @@ struct store {
 	struct slab parts;
 	uint64_t last_part;
 	struct list active;                  /* parts */
+	struct list locked_out;              /* of these, wait for a chunk */
 	struct block_request *first, **last; /* that wait for parts */
 	struct mover mover;
 };
@@ -118,6 +134,23 @@ void store_end_part(struct store_part *p, int err);
 /* A device for a slot that is free.  @return its number; -ENOSPC. */
 int store_take(struct store *s, struct block_device *dev, unsigned domain,
                bool is_spare);
+
+/* -- store_place.c --------------------------------------------------------- */
+
+enum store_donor_state store_state_of(const struct store *s, uint16_t slot);
+bool store_has_data(const struct store *s, uint16_t slot);
+/* Whether those that are there to stay suffice without `member`. */
+bool store_can_spare(const struct store *s, const struct handoff_row *row,
+                     unsigned member);
+bool store_can_read(const struct store *s, const struct handoff_row *row);
+/* Bits: where another member than `member` is. */
+uint64_t store_other_domains(const struct store *s,
+                             const struct handoff_row *row, unsigned member);
+/* A donor that could be `member`; STORE_DONORS_MAX: none. */
+unsigned store_find_target(const struct store *s, const struct handoff_row *row,
+                           unsigned member, bool is_spare);
+/* As many rows as fit; store.row is NULL if there is no memory. */
+void store_make_rows(struct store *s);
 
 /* -- store_move.c ---------------------------------------------------------- */
 

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "far/page_map.h"
 
+#include <errno.h>
+
 void swap_init(struct swap_queue *s, struct block_device *device)
 {
 	*s = (struct swap_queue){ .device = device, .next_tag = 1 };
@@ -11,6 +13,15 @@ void swap_init(struct swap_queue *s, struct block_device *device)
 }
 
 static void done(struct block_request *b, int err);
+
+static bool check(struct block_request *b, uint64_t at, uint64_t length)
+{
+	struct swap_request *q = container_of(b, struct swap_request, block);
+	uint64_t first = at / FAR_PAGE;
+	uint64_t end = (at + length + FAR_PAGE - 1) / FAR_PAGE;
+
+	return q->check(q, (unsigned)first, (unsigned)(end - first));
+}
 
 static void start(struct swap_request *q)
 {
@@ -25,6 +36,7 @@ static void start(struct swap_request *q)
 		.iov = &q->iov,
 		.iov_count = 1,
 		.done = done,
+		.check = check,
 		.command = (uint32_t)q->tag,
 	};
 	block_submit(s->device, &q->block);
@@ -36,6 +48,9 @@ static void done(struct block_request *b, int err)
 	struct swap_queue *s = q->queue;
 	struct list *next = NULL;
 
+	if (!err && q->op == SWAP_IN && !s->device->checks &&
+	    !q->check(q, 0, q->pages))
+		err = -EBADMSG;
 	s->in_flight--;
 	s->errors[q->op] += err != 0;
 	histogram_add(&s->latency[q->op], clock_now_ns() - q->start_ns);

@@ -10,7 +10,9 @@
  *
  *   Q1  done runs exactly once, on the submitting thread, never inside
  *       submit;
- *   Q2  a read never waits for a write of the queue's own making.
+ *   Q2  a read never waits for a write of the queue's own making;
+ *   Q3  a page that check() found right, when last asked, is so when done
+ *       runs; done gets 0 if all are.
  *
  * Errors     done gets 0 or a negative errno of the device's.
  * Threads    One reactor's.
@@ -31,6 +33,9 @@ enum swap_op { SWAP_IN, SWAP_OUT };
 
 struct swap_request;
 typedef void (*swap_done_fn)(struct swap_request *q, int err);
+/* Whether `pages` pages from the first-th on are what they were. */
+typedef bool (*swap_check_fn)(struct swap_request *q, unsigned first,
+                              unsigned pages);
 
 struct swap_request {
 	enum swap_op op;
@@ -38,7 +43,8 @@ struct swap_request {
 	uint32_t pages; /* ... as many */
 	void *data;     /* pages of FAR_PAGE bytes */
 	swap_done_fn done;
-	void *owner; /* the issuer's */
+	swap_check_fn check; /* SWAP_IN */
+	void *owner;         /* the issuer's */
 	/* the queue's own */
 	uint64_t tag; /* number of the request, for traces */
 	uint64_t start_ns;

@@ -210,13 +210,13 @@ static void forget(struct fuse_server *s, struct shared_seal *seal)
 	*seal = (struct shared_seal){ 0 };
 }
 
-/* @return 0; -EIO: a page is not what it was. */
-static int open_pages(struct call *c)
+/* @return whether `n` of the pages are what they were. */
+static bool open_pages(struct call *c, uint64_t first, uint64_t n)
 {
 	struct fuse_server *s = c->server;
 	const struct shared_seal *seal = seals_of(c);
 
-	for (uint64_t i = 0; i < pages_of(c); i++) {
+	for (uint64_t i = first; i < first + n; i++) {
 		uint8_t *page = shared_data(c->slot) + i * FAR_PAGE;
 
 		if (!seal[i].version) {
@@ -225,10 +225,18 @@ static int open_pages(struct call *c)
 		} else if (!seal_open(&s->seal, seal[i].version, page,
 		                      seal[i].tag)) {
 			s->shared->bad_seals++;
-			return -EIO;
+			return false;
 		}
 	}
-	return 0;
+	return true;
+}
+
+static bool check(struct block_request *q, uint64_t at, uint64_t length)
+{
+	struct call *c = container_of(q, struct call, block);
+	uint64_t end = (at + length + FAR_PAGE - 1) / FAR_PAGE;
+
+	return open_pages(c, at / FAR_PAGE, end - at / FAR_PAGE);
 }
 
 static bool is_zero(const uint8_t *page)
@@ -301,8 +309,9 @@ static void done(struct block_request *q, int err)
 		let_go(c);
 		return;
 	}
-	if (!err && reads)
-		err = open_pages(c);
+	if (!err && reads && !c->server->opts.device->checks &&
+	    !open_pages(c, 0, pages_of(c)))
+		err = -EBADMSG;
 	/* The kernel knows few errors of a device; EIO is one. */
 	finish_pages(c, err ? -EIO : 0);
 }
@@ -339,6 +348,7 @@ static void submit(struct call *c, enum block_op op, void *data)
 		.iov = &c->iov,
 		.iov_count = 1,
 		.done = done,
+		.check = check,
 	};
 	if (list_empty(&s->busy))
 		timer_start(s->opts.reactor, &s->timer, CHECK_NS);
@@ -378,7 +388,7 @@ static void read_pages(struct call *c)
 	if (is_away(c))
 		submit(c, BLOCK_READ, shared_data(c->slot));
 	else
-		finish_pages(c, open_pages(c));
+		finish_pages(c, open_pages(c, 0, pages_of(c)) ? 0 : -EIO);
 }
 
 static void write_pages(struct call *c)

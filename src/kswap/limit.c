@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -80,6 +81,19 @@ static uint64_t usage(const struct limit *l)
 	get(l, l->version == 1 ? "memory.usage_in_bytes" : "memory.current",
 	    text, sizeof(text));
 	return strtoull(text, NULL, 10);
+}
+
+/* Bytes that are swapped out, or being so, and not given back yet: the kernel
+ * takes them without waiting for a device, when it needs them. */
+static uint64_t reclaimable(const struct limit *l)
+{
+	static const char name[] = "\nswapcached ";
+	char text[4096];
+	const char *at = get(l, "memory.stat", text, sizeof(text))
+	                         ? strstr(text, name)
+	                         : NULL;
+
+	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
 static bool is_under_oom(const struct limit *l)
@@ -184,10 +198,14 @@ static void tick(struct timer *t)
 
 	if (l->version == 1)
 		rescue(l);
-	if (has > high)
-		push(l, has - l->bytes / 100 * LIMIT_LOW);
-	else if ((high - has) / 4 > next)
+	if (has > high) {
+		uint64_t low = l->bytes / 100 * LIMIT_LOW + reclaimable(l);
+
+		if (has > low)
+			push(l, has - low);
+	} else if ((high - has) / 4 > next) {
 		next = (high - has) / 4;
+	}
 	timer_start(l->reactor, t, next < TICK_MAX_NS ? next : TICK_MAX_NS);
 }
 

@@ -44,7 +44,7 @@ static void visit(void *ctx, const struct maps_line *m)
 {
 	struct walk *w = ctx;
 
-	if (m->end <= w->cursor || !maps_is_capturable(m))
+	if (m->end <= w->cursor || !maps_is_swappable(m))
 		return;
 	if (w->cursor < m->start)
 		w->cursor = w->had < w->want ? m->start : w->cursor;
@@ -56,7 +56,7 @@ static void visit(void *ctx, const struct maps_line *m)
 
 		if (there && syscall(SYS_process_madvise, w->pidfd, &piece, 1,
 		                     MADV_PAGEOUT, 0) > 0)
-			w->had += there;
+			w->had += there - present(w, w->cursor, piece.iov_len);
 		w->cursor += piece.iov_len;
 	}
 }

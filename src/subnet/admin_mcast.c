@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SCOPE_LINK_LOCAL 2
+#define FLAG_TRANSIENT 1 /* the only one there is */
 #define QKEY_IPOIB 0x0b1bu
 #define LIFE 18u
 
@@ -28,6 +30,7 @@ static void fill(const struct subnet *s, const struct mcast_group *g,
 		.hop_limit = g->hop_limit,
 		.scope = g->scope,
 		.join_state = join,
+		.proxy_join = mcast_by_proxy(g, port),
 	};
 	memcpy(r->mgid, g->mgid, 16);
 	if (port != GRAPH_NONE)
@@ -65,10 +68,20 @@ void admin_mc_records(struct admin_query *q)
 	}
 }
 
-/* A port joins itself; another joins for it only with a partition in common
- * and the proxy bit, which we do not grant. */
+/* A host that is one address joins by any of its ports. */
+static bool is_own(const struct admin_query *q, uint32_t port)
+{
+	const struct graph *g = &q->s->graph;
+
+	return g->node[g->port[q->asker].node].sys_guid ==
+	       g->node[g->port[port].node].sys_guid;
+}
+
+/* Another port than its own is joined for by proxy, with a partition in common
+ * (IBA 15.2.5.17.2). */
 static bool find_member(struct admin_query *q, uint32_t *port)
 {
+	const struct graph *g = &q->s->graph;
 	const struct sa_mc_member_record *w = q->want;
 	const uint64_t needed = SA_MC_PORT_GID | SA_MC_JOIN_STATE;
 
@@ -81,10 +94,11 @@ static bool find_member(struct admin_query *q, uint32_t *port)
 		q->status = MAD_STATUS_SA_BAD_GID;
 		return false;
 	}
-	/* A host that is one address joins by any of its ports. */
 	if (q->asker == GRAPH_NONE ||
-	    q->s->graph.node[q->s->graph.port[q->asker].node].sys_guid !=
-	            q->s->graph.node[q->s->graph.port[*port].node].sys_guid) {
+	    (!is_own(q, *port) &&
+	     !policy_common(&q->s->policy, g->port[q->asker].guid,
+	                    q->asker == g->self, g->port[*port].guid,
+	                    *port == g->self, 0))) {
 		q->status = MAD_STATUS_SA_DENIED;
 		return false;
 	}
@@ -122,6 +136,17 @@ static bool group_fits(const struct admin_query *q, const struct mcast_group *g)
 	                  w->rate, g->rate);
 }
 
+/* Whether a port receives what a group sends: no member may be slower than the
+ * group, or take smaller packets (IBA 15.2.5.17.2). */
+static bool can_receive(const struct admin_query *q, uint32_t port,
+                        const struct mcast_group *g)
+{
+	const struct graph_port *p = &q->s->graph.port[port];
+
+	return g->mtu <= p->mtu_cap &&
+	       sa_rate_speed(g->rate) <= sa_rate_speed(admin_rate_of(p));
+}
+
 /* What a new group gets where its maker leaves us a choice: the usual, if that
  * fits, else the nearest; 0: nothing does. */
 static uint8_t pick_mtu(const struct admin_query *q,
@@ -139,8 +164,9 @@ static uint8_t pick_mtu(const struct admin_query *q,
 }
 
 static uint8_t pick_rate(const struct admin_query *q,
-                         const struct sa_mc_member_record *w)
+                         const struct sa_mc_member_record *w, uint32_t port)
 {
+	unsigned most = sa_rate_speed(admin_rate_of(&q->s->graph.port[port]));
 	unsigned wish = sa_rate_speed(w->rate), best = 0;
 	uint8_t rate = 0;
 
@@ -156,7 +182,7 @@ static uint8_t pick_rate(const struct admin_query *q,
 		bool nearer = w->rate_selector == SA_GREATER ? speed < best
 		                                             : speed > best;
 
-		if (speed && fits && (!rate || nearer)) {
+		if (speed && speed <= most && fits && (!rate || nearer)) {
 			rate = i;
 			best = speed;
 		}
@@ -164,9 +190,18 @@ static uint8_t pick_rate(const struct admin_query *q,
 	return rate;
 }
 
+/* A multicast GID, and not one of those that we choose ourselves. */
+static bool may_be_named(const uint8_t mgid[16])
+{
+	bool is_ours = mgid[2] == 0xa0 && mgid[3] == 0x1b &&
+	               (mgid[1] & 15) == SCOPE_LINK_LOCAL;
+
+	return mgid[0] == 0xff && mgid[1] >> 4 <= FLAG_TRANSIENT && !is_ours;
+}
+
 /* A host makes a group by joining one that is not there, with what the group
  * shall be. */
-static struct mcast_group *create(struct admin_query *q)
+static struct mcast_group *create(struct admin_query *q, uint32_t port)
 {
 	const struct sa_mc_member_record *w = q->want;
 	const uint64_t needed = SA_MC_QKEY | SA_MC_TCLASS | SA_MC_PKEY |
@@ -175,12 +210,18 @@ static struct mcast_group *create(struct admin_query *q)
 	uint8_t mgid[16];
 	struct mcast_group *g;
 
+	bool is_named =
+		q->mask & SA_MC_MGID && memcmp(w->mgid, none, sizeof(none));
+
+	/* Who names a group and not what it shall be wants to join it, and it
+	 * is not there (IBA 15.2.5.17.2, o15.0.1.13). */
 	if ((q->mask & needed) != needed || !(w->join_state & SA_JOIN_FULL)) {
-		q->status = MAD_STATUS_SA_TOO_FEW;
+		q->status = is_named ? MAD_STATUS_SA_INVALID
+		                     : MAD_STATUS_SA_TOO_FEW;
 		return NULL;
 	}
 	memcpy(mgid, w->mgid, 16);
-	if (!(q->mask & SA_MC_MGID) || !memcmp(mgid, none, sizeof(none))) {
+	if (!is_named) {
 		/* One that we choose: transient, link-local (IBA 15.2.5.17). */
 		be64 unique = be64_put(++q->s->mcast_unique);
 
@@ -190,7 +231,7 @@ static struct mcast_group *create(struct admin_query *q)
 		mgid[2] = 0xa0;
 		mgid[3] = 0x1b;
 		memcpy(mgid + 8, &unique, 8);
-	} else if (mgid[0] != 0xff) {
+	} else if (!may_be_named(mgid)) {
 		q->status = MAD_STATUS_SA_INVALID;
 		return NULL;
 	}
@@ -207,7 +248,7 @@ static struct mcast_group *create(struct admin_query *q)
 	g->hop_limit = q->mask & SA_MC_HOP_LIMIT ? w->hop_limit : 0;
 	g->scope = mgid[1] & 15;
 	g->mtu = pick_mtu(q, w);
-	g->rate = pick_rate(q, w);
+	g->rate = pick_rate(q, w, port);
 	g->life = q->mask & SA_MC_LIFE ? w->life : LIFE;
 	if (!g->mtu || !g->rate) {
 		q->status = MAD_STATUS_SA_INVALID;
@@ -231,12 +272,12 @@ void admin_mc_join(struct admin_query *q)
 	if (q->mask & SA_MC_MGID)
 		g = mcast_find(&q->s->mcast, w->mgid);
 	if (!g) {
-		g = create(q);
+		g = create(q, port);
 		is_new = true;
 	}
 	if (!g)
 		return;
-	if ((!is_new && !group_fits(q, g)) ||
+	if ((!is_new && !group_fits(q, g)) || !can_receive(q, port, g) ||
 	    !policy_common(&q->s->policy, q->s->graph.port[port].guid,
 	                   port == q->s->graph.self,
 	                   q->s->graph.port[port].guid,
@@ -246,7 +287,7 @@ void admin_mc_join(struct admin_query *q)
 			mcast_remove(&q->s->mcast, g);
 		return;
 	}
-	err = mcast_join(g, port, w->join_state & 15);
+	err = mcast_join(g, port, w->join_state & 15, !is_own(q, port));
 	if (err) {
 		q->status = MAD_STATUS_SA_NO_RESOURCES;
 		return;
@@ -280,8 +321,13 @@ void admin_mc_leave(struct admin_query *q)
 	if (!find_member(q, &port))
 		return;
 	g = mcast_find(&q->s->mcast, w->mgid);
-	if (!g || !(mcast_joined(g, port) & w->join_state)) {
+	/* Only what it has joined as (IBA 15.2.5.17.2, o15.0.1.14). */
+	if (!g || (w->join_state & 15 & ~mcast_joined(g, port))) {
 		q->status = MAD_STATUS_SA_INVALID;
+		return;
+	}
+	if (!is_own(q, port) && !mcast_by_proxy(g, port)) {
+		q->status = MAD_STATUS_SA_DENIED; /* it has joined itself */
 		return;
 	}
 	fill(q->s, g, port, w->join_state, &r);

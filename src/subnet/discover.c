@@ -439,6 +439,7 @@ void subnet_fill_port(struct graph_port *p, const struct smp_port_info *i)
 	p->op_vls = i->operational_vls;
 	p->errors = (uint8_t)(i->local_phy_errors << 4 | i->overrun_errors);
 	p->guid_cap = i->guid_cap;
+	p->enforces = subnet_enforces(i);
 	p->known = true;
 }
 

@@ -46,6 +46,9 @@ enum graph_state {
 };
 #define GRAPH_PHYS_LINK_UP 5
 
+#define GRAPH_ENFORCES_IN 1u
+#define GRAPH_ENFORCES_OUT 2u
+
 struct graph_port {
 	uint64_t guid; /* of CA ports and port 0 of switches, else 0 */
 	uint32_t node;
@@ -67,16 +70,18 @@ struct graph_port {
 	uint8_t op_vls;  /* OperationalVLs, coded like vl_cap */
 	uint8_t errors;  /* LocalPhyErrors << 4 | OverrunErrors */
 	uint8_t guid_cap;
-	bool known;      /* PortInfo has been read */
-	bool isolated;   /* its link is not used */
-	uint8_t flaps;   /* link losses lately */
-	bool served;     /* reported as in service (trap 64) */
-	bool reregister; /* a CA port that has to hear of a new SA */
-	bool has_m_key;  /* ours was set */
-	bool doubted;    /* its end of a link contradicted the other's */
-	bool refused;    /* a Set; not tried again before a full pass */
-	uint32_t keys;   /* of what P_Keys were set; 0: none */
-	uint32_t qos;    /* of what SL2VL and VLArb were set; 0: none */
+	bool known;       /* PortInfo has been read */
+	bool isolated;    /* its link is not used */
+	uint8_t flaps;    /* link losses lately */
+	bool served;      /* reported as in service (trap 64) */
+	bool reregister;  /* a CA port that has to hear of a new SA */
+	bool has_m_key;   /* ours was set */
+	bool doubted;     /* its end of a link contradicted the other's */
+	bool refused;     /* a Set; not tried again before a full pass */
+	bool no_keys;     /* it refused its P_Keys */
+	uint8_t enforces; /* bits GRAPH_ENFORCES_*: of partitions, as it says */
+	uint32_t keys;    /* of what P_Keys were set; 0: none */
+	uint32_t qos;     /* of what SL2VL and VLArb were set; 0: none */
 };
 
 struct graph_node {

@@ -58,22 +58,39 @@ void mcast_remove(struct mcast *m, struct mcast_group *g)
 	m->n--;
 }
 
-uint8_t mcast_joined(const struct mcast_group *g, uint32_t port)
+static struct mcast_member *member_of(const struct mcast_group *g,
+                                      uint32_t port)
 {
 	for (uint32_t i = 0; i < g->n_members; i++)
 		if (g->member[i].port == port)
-			return g->member[i].join;
-	return 0;
+			return &g->member[i];
+	return NULL;
 }
 
-int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join)
+uint8_t mcast_joined(const struct mcast_group *g, uint32_t port)
 {
-	for (uint32_t i = 0; i < g->n_members; i++) {
-		if (g->member[i].port != port)
-			continue;
-		if ((g->member[i].join & join) != join)
+	const struct mcast_member *m = member_of(g, port);
+
+	return m ? m->join : 0;
+}
+
+bool mcast_by_proxy(const struct mcast_group *g, uint32_t port)
+{
+	const struct mcast_member *m = member_of(g, port);
+
+	return m && m->by_proxy;
+}
+
+int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join,
+               bool by_proxy)
+{
+	struct mcast_member *m = member_of(g, port);
+
+	if (m) {
+		if ((m->join & join) != join)
 			g->dirty = true;
-		g->member[i].join |= join;
+		m->join |= join;
+		m->by_proxy &= by_proxy;
 		return 0;
 	}
 	if (g->n_members == MCAST_MEMBERS_MAX)
@@ -88,7 +105,8 @@ int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join)
 		g->member = member;
 		g->room = room;
 	}
-	g->member[g->n_members++] = (struct mcast_member){ port, join };
+	g->member[g->n_members++] =
+		(struct mcast_member){ port, join, by_proxy };
 	g->dirty = true;
 	return 0;
 }

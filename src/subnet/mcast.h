@@ -28,7 +28,8 @@
 
 struct mcast_member {
 	uint32_t port;
-	uint8_t join; /* SA_JOIN_* */
+	uint8_t join;  /* SA_JOIN_* */
+	bool by_proxy; /* another port joined for it, and may leave for it */
 };
 
 struct mcast_group {
@@ -65,8 +66,13 @@ void mcast_remove(struct mcast *m, struct mcast_group *g);
 /* Join states of a port in a group; 0: none. */
 uint8_t mcast_joined(const struct mcast_group *g, uint32_t port);
 
-/* @return 0; -ENOMEM; -ENOSPC. */
-int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join);
+/* Whether another port joined for it. */
+bool mcast_by_proxy(const struct mcast_group *g, uint32_t port);
+
+/* A port that joins itself is not there by proxy any more.  @return 0;
+ * -ENOMEM; -ENOSPC. */
+int mcast_join(struct mcast_group *g, uint32_t port, uint8_t join,
+               bool by_proxy);
 /* Take these states away.  @return those that are left. */
 uint8_t mcast_leave(struct mcast_group *g, uint32_t port, uint8_t join);
 

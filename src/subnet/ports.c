@@ -32,6 +32,7 @@ static bool differs(const struct subnet *s, uint32_t at,
 	if (p->number == 0)
 		return false;
 	return p->state == GRAPH_STATE_INIT ||
+	       p->enforces != subnet_enforces(want) ||
 	       (want->neighbor_mtu && p->mtu != want->neighbor_mtu) ||
 	       (want->operational_vls && p->op_vls != want->operational_vls);
 }
@@ -90,6 +91,10 @@ bool subnet_port_wants(const struct subnet *s, uint32_t port, bool active,
 	} else if (p->number > 0) {
 		return false;
 	}
+	want.enforce_inbound =
+		(subnet_enforcement(s, port) & GRAPH_ENFORCES_IN) != 0;
+	want.enforce_outbound =
+		(subnet_enforcement(s, port) & GRAPH_ENFORCES_OUT) != 0;
 	if (active)
 		want.port_state = SMP_PORT_ACTIVE;
 	else if (p->number > 0 && p->state == GRAPH_STATE_INIT)

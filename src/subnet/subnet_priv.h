@@ -239,6 +239,19 @@ bool subnet_port_wants(const struct subnet *s, uint32_t port, bool active,
 void subnet_set_port(struct subnet *s, const struct todo *t, int err,
                      const struct mad *m);
 
+/* -- partitions.c ---------------------------------------------------------- */
+
+/* P_Keys that the port lacks. */
+void subnet_list_keys(struct subnet *s, uint32_t port);
+/* One block of them.  @return the attribute's modifier. */
+uint32_t subnet_keys_data(const struct subnet *s, const struct todo *t,
+                          uint8_t data[64]);
+void subnet_set_keys(struct subnet *s, uint32_t port, bool accepted);
+/* Bits GRAPH_ENFORCES_*: what a port enforces, and what that of a switch
+ * should. */
+uint8_t subnet_enforces(const struct smp_port_info *i);
+uint8_t subnet_enforcement(const struct subnet *s, uint32_t port);
+
 /* -- plan.c ---------------------------------------------------------------- */
 
 /* Base LID and LMC meant for a port; for topo_build(). */

@@ -30,14 +30,7 @@ static struct blocks *store_of(const struct subnet *s, unsigned kind)
 	}
 }
 
-/* -- P_Keys and lanes of a port -------------------------------------------- */
-
-static unsigned keys_of(const struct subnet *s, uint32_t port,
-                        uint16_t key[POLICY_PARTITIONS + 1])
-{
-	return policy_keys(&s->policy, s->graph.port[port].guid,
-	                   port == s->graph.self, key, POLICY_PARTITIONS + 1);
-}
+/* -- lanes of a port ------------------------------------------------------- */
 
 /* Which lane an SL takes.  Routing's own lanes are the SLs of its paths. */
 static void lanes_of(const struct subnet *s, uint8_t op_vls, uint8_t vl[16])
@@ -100,37 +93,15 @@ static void list_port(struct subnet *s, uint32_t port)
 {
 	struct graph_port *p = &s->graph.port[port];
 	const struct graph_node *n = &s->graph.node[p->node];
-	uint16_t key[POLICY_PARTITIONS + 1];
 	uint32_t sum;
 
 	if (!n->present || p->peer == GRAPH_NONE || p->isolated)
 		return;
-	if (n->kind == GRAPH_CA && (s->policy.n_partitions || p->keys)) {
-		unsigned k = keys_of(s, port, key);
-
-		sum = base_crc32c(1, key, k * sizeof(*key)) | 1;
-		if (sum != p->keys)
-			for (unsigned b = 0; b <= (k - 1) / 32; b++)
-				subnet_todo(s, SET_PKEYS, port, b);
-		p->keys = sum;
-	}
+	subnet_list_keys(s, port);
 	sum = qos_of(s, port);
 	if (sum && sum != p->qos)
 		list_lanes(s, port);
 	p->qos = sum;
-}
-
-static uint32_t pkey_data(const struct subnet *s, const struct todo *t,
-                          uint8_t data[64])
-{
-	uint16_t key[POLICY_PARTITIONS + 1];
-	unsigned n = keys_of(s, t->at, key);
-	struct smp_pkey_table p = { 0 };
-
-	for (unsigned i = 0; i < 32 && t->arg * 32 + i < n; i++)
-		p.pkey[i] = key[t->arg * 32 + i];
-	field_encode(&smp_pkey_table_table, &p, data);
-	return t->arg;
 }
 
 static uint32_t vlarb_data(const struct subnet *s, const struct todo *t,
@@ -156,7 +127,7 @@ uint32_t subnet_table_data(const struct subnet *s, const struct todo *t,
 
 	switch (t->kind) {
 	case SET_PKEYS:
-		return pkey_data(s, t, data);
+		return subnet_keys_data(s, t, data);
 	case SET_SL2VL:
 		lanes_of(s, s->graph.port[t->at].op_vls, l.vl);
 		field_encode(&smp_sl2vl_table, &l, data);
@@ -188,6 +159,8 @@ void subnet_set_table(struct subnet *s, const struct todo *t, int err,
 		subnet_add_work(s, WORK_POLICY, 0, 1000);
 		return;
 	}
+	if (t->kind == SET_PKEYS)
+		subnet_set_keys(s, t->at, !mad_status(m));
 	if (!mad_status(m)) {
 		if (store)
 			blocks_sent(store, t->at, t->arg);

@@ -15,11 +15,16 @@ get_rdma_guest() {
 	get_guest full
 }
 
+rdma_modules=() # more of them
+
 # rdma_initrd OUT PROGRAM...: its /run-it is standard input, which is given
 # the guest's address.
 rdma_initrd() {
-	local out=$1 programs=() program
+	local out=$1 programs=() modules=() program module
 	shift
+	for module in "${rdma_modules[@]}"; do
+		modules+=(-m "$module")
+	done
 	for program; do
 		programs+=(-p "$program")
 	done
@@ -27,7 +32,7 @@ rdma_initrd() {
 	"$root/tests/guest/mkinitrd.py" "$guest" "$out" \
 		"$root/tests/guest/init-verbs" -m virtio_pci -m virtio_net \
 		-m crc32_generic -m crc32c_generic -m rdma_rxe -m rdma_ucm \
-		-m ib_uverbs -p "$(command -v rdma)" "${programs[@]}" \
+		-m ib_uverbs "${modules[@]}" -p "$(command -v rdma)" "${programs[@]}" \
 		-f "$providers/librxe-rdmav34.so:$providers/librxe-rdmav34.so" \
 		-f "$driver:$driver" -f "$out.run-it:/run-it"
 }
@@ -40,4 +45,45 @@ boot_rdma() {
 		-device "virtio-net-pci,netdev=n0,mac=$mac,romfile=" \
 		>"$3" 2>&1 || fail "QEMU: $?"
 	grep -qa 'GUEST-OK' "$3" || fail "the guest says otherwise"
+}
+
+# node_script NAME: the beginning of a /run-it: a node over soft-RoCE.
+node_script() {
+	echo "NAME=$1 PATH=\$PATH:$(dirname "$tests")"
+	cat <<'EOF'
+export PATH TMPDIR=/tmp
+(umask 077; echo 0123456789abcdef0123456789abcdef-secret >/tmp/key)
+cat >/tmp/node.yaml <<END
+node: $NAME
+cluster_key: /tmp/key
+listen: ["verbs:$1:7420"]
+END
+causewayd --state /tmp/state --config /tmp/node.yaml &
+cw() {
+	causeway --socket /tmp/state/control.sock "$@"
+}
+try() { # until it succeeds, for two minutes
+	local n=0
+	until "$@"; do
+		n=$((n + 1))
+		[ $n -lt 240 ] || return 1
+		sleep .5
+	done
+}
+try test -S /tmp/state/control.sock
+EOF
+}
+
+# boot_both: the guests $work/beta and $work/alpha, on one wire.
+boot_both() {
+	local began=$SECONDS
+	boot_rdma "$work/beta" 10.77.0.1 "$work/beta.log" \
+		"stream,id=n0,server=on,addr.type=unix,addr.path=$work/wire" &
+	others+=($!)
+	wait_for 20 test -S "$work/wire" || fail "no first guest"
+	boot_rdma "$work/alpha" 10.77.0.2 "$work/alpha.log" \
+		"stream,id=n0,server=off,addr.type=unix,addr.path=$work/wire"
+	wait "${others[0]}" || fail "beta's guest"
+	others=()
+	echo "booted, worked and powered off in $((SECONDS - began)) s"
 }

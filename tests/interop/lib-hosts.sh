@@ -150,16 +150,19 @@ links_up() { # NAME PEER: how many
 		jq '[.links[] | select(.state == "up")] | length'
 }
 
-# two_donors SIZE: alpha, and beta and gamma that each lend it a window `far`.
+# two_donors SIZE [memory]: alpha, and beta and gamma that each lend it a window
+# `far`, kept in the file that memory() names.
 two_donors() {
-	local name
+	local name file=()
 	hosts alpha beta gamma
 	for name in alpha beta gamma; do
 		node $name
 	done
 	for name in beta gamma; do
 		on alpha node add $name "$(addresses $name)" >/dev/null
-		on $name window create far --size "$1" --allow alpha:rw >/dev/null
+		[ $# = 1 ] || file=(--file "$("$2" $name)")
+		on $name window create far --size "$1" --allow alpha:rw \
+			"${file[@]}" >/dev/null
 		wait_for 10 peer_is alpha $name up || fail "$(on alpha node list)"
 	done
 }

@@ -63,7 +63,7 @@ on gamma donor offer --size 256M --allow zeta >/dev/null
 refused 'does not lend to this node' --donor beta,gamma
 on gamma donor offer --size 256M --allow zeta --allow alpha >/dev/null
 refused 'more than the donors have.*256 MiB left' --donor beta,gamma --far 300M
-refused 'a node of its own' --donor beta,beta
+refused 'on each of 2 nodes' --donor beta,beta
 refused 'is this one' --donor alpha,beta
 ! on beta donor offer --size 1000T 2>/dev/null || fail "more than it has"
 has beta free $((256 * M)) || fail "what was refused is lent"

@@ -4,12 +4,9 @@
 # Donors that take their memory back, or are cut off, under a program that
 # checks each value that it reads: blocks move first, and what lost a copy gets
 # another one.  shows S14, S18, S19, X4
-. "$(dirname "$0")/lib-hosts.sh"
+. "$(dirname "$0")/lib-hammer.sh"
 need nft
-[ -r /dev/userfaultfd ] || { echo "no userfaultfd"; exit 77; }
-tests=${CAUSEWAY_BUILD:-$root/build}/tests
 M=$((1 << 20))
-stall_ms=8000 # of a check; under 1000 on a machine that does nothing else
 
 hosts alpha beta gamma delta
 for name in alpha beta gamma delta; do
@@ -27,43 +24,6 @@ for name in beta gamma delta; do
 done
 
 patient=(--deadline 20000) # a donor that is slow, since the machine is, is well
-
-# begin WORDS...: a program on alpha that runs until it is told to end, its
-# words in run.log and its result in result.
-begin() {
-	: >"$work/run.log"
-	: >"$work/result"
-	rm -f "$work/end"
-	causeway --socket "$work/alpha/control.sock" run --local 28M --far 64M "$@" -- \
-		"$tests/far_hammer" until "$work/end" \
-		>"$work/result" 2>>"$work/run.log" &
-	program=$!
-	wait_for 20 said_or_dead 'checks begin' "$work/result" ||
-		fail "nothing begins"
-}
-
-# finish: its values were right, and no check took too long.
-finish() {
-	local longest
-	touch "$work/end"
-	wait $program || fail "wrong, or killed: $(cat "$work/run.log")"
-	longest=$(awk '$1 == "longest" { print $2 }' "$work/result")
-	[ "$longest" -lt $stall_ms ] || fail "a check took $longest ms"
-}
-
-said_or_dead() { # PATTERN FILE
-	says "$1" <"$2" || ! kill -0 $program 2>/dev/null
-}
-
-# said PATTERN: by `causeway run`, within 20 s.
-said() {
-	wait_for 20 said_or_dead "$1" "$work/run.log" || true
-	says "$1" <"$work/run.log" || fail "not said: $1; $(cat "$work/run.log")"
-}
-
-lent() { # NODE BYTES
-	[ "$(on "$1" --json donor list | jq .lent)" = "$2" ]
-}
 
 # Three donors, each with a part; one takes its memory back: the others have
 # room, and nothing is lost or stays there.

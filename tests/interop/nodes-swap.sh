@@ -5,27 +5,8 @@
 # the process that serves it is killed again and again, then a donor is, and
 # every word is right; what cannot be brought back is not.
 # shows S16 (the host's kernel), S18, S21, S22
-. "$(dirname "$0")/lib-hosts.sh"
-[ -w /dev/fuse ] || { echo "no FUSE here"; exit 77; }
-[ -w /dev/loop-control ] || { echo "no loop devices here"; exit 77; }
-tests=${CAUSEWAY_BUILD:-$root/build}/tests
+. "$(dirname "$0")/lib-swap.sh"
 
-# Whatever happens, the kernel does not swap to something that is gone.
-end_swap() {
-	local status=$?
-	set +e
-	[ $status -eq 0 ] || on alpha --json swap status >"$work/status.log" 2>&1
-	on alpha swap off >/dev/null 2>&1 || [ -z "$device" ] ||
-		swapoff "$device" 2>/dev/null
-	[ $status -eq 0 ] || cp "$work/alpha/swap.log" "$work/" 2>/dev/null
-	(exit $status)
-	clean
-}
-device=
-trap end_swap EXIT
-
-says -E ' cgroup2 | cgroup .*[ ,]memory[ ,]' </proc/mounts ||
-	{ echo "no memory cgroup is mounted"; exit 77; }
 two_donors 176M
 donors=beta/far,gamma/far
 
@@ -33,11 +14,7 @@ on alpha swap status 2>/dev/null && fail "a device before there is one"
 on alpha run --local 16M --via swap -- true 2>/dev/null && fail "no device"
 on alpha swap on --size 1G --donor $donors 2>"$work/said" && fail "too large"
 grep -q 'does not fit' "$work/said" || fail "$(cat "$work/said")"
-on alpha swap on --size 160M --donor $donors 2>"$work/said" || {
-	grep -q 'not permitted' "$work/said" && { echo "no swapon here"; exit 77; }
-	fail "$(cat "$work/said")"
-}
-device=$(on alpha --json swap status | jq -r .device)
+swap_on --size 160M --donor $donors
 on alpha swap on --size 1M --donor $donors 2>/dev/null && fail "a second one"
 
 # swap FILTER: of its status, by jq.

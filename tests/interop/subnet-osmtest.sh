@@ -53,8 +53,8 @@ rows() { # WHAT QUERY
 ! grep -q undefined "$work/rows" || fail "PortInfoRecords with nonsense"
 [ "$(rows PathRecord -p)" = 1936 ] || fail "not a path for each pair"
 
-# Its inventory, what it makes of it, and services.
-for flow in c v s; do
+# Its inventory, what it makes of it, services, and multicast groups.
+for flow in c v s m; do
 	rmpp H00003 osmtest -f $flow -i "$work/inventory" \
 		-l "$work/osmtest-$flow.log" >"$work/osmtest-$flow" 2>&1 ||
 		fail "osmtest -f $flow: $(grep ERR "$work/osmtest-$flow.log" |

@@ -313,7 +313,9 @@ int raid_submit(struct raid_worker *w, const struct handoff_row *row,
 	op->n_bad = 0;
 	op->first = op->last = 0;
 	op->n_iov = 0;
-	op->unreadable = op->flags & RAID_AGAIN ? op->bad : 0;
+	op->unreadable = op->flags & RAID_AGAIN   ? op->bad
+	                 : op->flags & RAID_AVOID ? op->avoid
+	                                          : 0;
 	op->lost = op->bad = 0;
 	op->n_ios = 0;
 	op->err = 0;

@@ -74,6 +74,7 @@ enum raid_kind {
 #define RAID_LOCKED (1u << 0) /* the caller holds the lock range */
 #define RAID_FUA (1u << 1)    /* durable when done runs */
 #define RAID_AGAIN (1u << 2)  /* the same op, after -ENODEV */
+#define RAID_AVOID (1u << 3)  /* READ: not from the members in `avoid` */
 
 struct raid_op;
 typedef void (*raid_done_fn)(struct raid_op *op, int err);
@@ -102,6 +103,7 @@ struct raid_op {
 	const struct iovec *iov; /* at most RAID_IOV_IN entries */
 	unsigned iov_count;
 	raid_done_fn done;
+	uint16_t avoid; /* bits; with RAID_AVOID only */
 
 	/* result, with -ENODEV */
 	uint16_t bad_drive;

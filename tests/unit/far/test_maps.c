@@ -10,27 +10,38 @@ static void lines_are_told_apart(void **state)
 {
 	static const struct {
 		const char *line;
-		bool ok, capturable;
+		bool ok, capturable, swappable;
 	} rows[] = {
-		{ "7f00000000-7f00021000 rw-p 00000000 00:00 0 \n", true,
+		{ "7f00000000-7f00021000 rw-p 00000000 00:00 0 \n", true, true,
 		  true },
 		{ "5555000-5576000 rw-p 00000000 00:00 0   [heap]\n", true,
-		  true },
-		{ "5555000-5576000 rw-p 00000000 00:00 0   [anon: arena]\n",
 		  true, true },
+		{ "5555000-5576000 rw-p 00000000 00:00 0   [anon: arena]\n",
+		  true, true, true },
 		{ "7ffc000-7ffd000 rw-p 00000000 00:00 0   [stack]\n", true,
-		  false },
+		  false, false },
 		{ "7f000-80000 rw-p 00000000 fe:01 1234 /lib/x.so\n", true,
-		  false },
+		  false, false },
 		{ "7f000-80000 rw-s 00000000 00:01 77 /dev/zero (deleted)\n",
-		  true, false },
-		{ "7f000-80000 ---p 00000000 00:00 0 \n", true, false },
-		{ "7f000-80000 r--p 00000000 00:00 0 [vvar]\n", true, false },
-		{ "80000-7f000 rw-p 00000000 00:00 0 \n", false, false },
-		{ "80000-80000 rw-p 00000000 00:00 0 \n", false, false },
-		{ "7f000 rw-p 00000000 00:00 0 \n", false, false },
-		{ "7f000-80000 rw\n", false, false },
-		{ "", false, false },
+		  true, false, true },
+		{ "7f000-80000 rw-s 00000000 00:01 77 /memfd:ram (deleted)\n",
+		  true, false, true },
+		{ "7f000-80000 rw-s 00000000 00:19 7 /dev/shm/x\n", true, false,
+		  true },
+		{ "7f000-80000 rw-s 00000000 00:01 7 /SYSV00000001\n", true,
+		  false, true },
+		{ "7f000-80000 r--s 00000000 00:01 7 /memfd:x\n", true, false,
+		  false },
+		{ "7f000-80000 rw-s 00000000 fe:01 7 /var/lib/x\n", true, false,
+		  false },
+		{ "7f000-80000 ---p 00000000 00:00 0 \n", true, false, false },
+		{ "7f000-80000 r--p 00000000 00:00 0 [vvar]\n", true, false,
+		  false },
+		{ "80000-7f000 rw-p 00000000 00:00 0 \n", false, false, false },
+		{ "80000-80000 rw-p 00000000 00:00 0 \n", false, false, false },
+		{ "7f000 rw-p 00000000 00:00 0 \n", false, false, false },
+		{ "7f000-80000 rw\n", false, false, false },
+		{ "", false, false, false },
 	};
 
 	(void)state;
@@ -41,6 +52,9 @@ static void lines_are_told_apart(void **state)
 		if (rows[i].ok)
 			assert_int_equal(maps_is_capturable(&m),
 			                 rows[i].capturable);
+		if (rows[i].ok)
+			assert_int_equal(maps_is_swappable(&m),
+			                 rows[i].swappable);
 	}
 }
 
