@@ -82,6 +82,14 @@ struct parcel *far_evict_parcel(struct pager *p, uint32_t slot, unsigned *index)
 	return NULL;
 }
 
+/* NULL: it was given up. */
+static struct far_page *page_of(const struct space *s, const struct parcel *c,
+                                unsigned i)
+{
+	return c->number[i] == NO_PAGE ? NULL
+	                               : page_map_find(s->map, c->number[i]);
+}
+
 /* -- writing --------------------------------------------------------------- */
 
 /* The slot got nothing: what is in no other place goes back. */
@@ -92,7 +100,7 @@ static void bring_back(struct parcel *c, unsigned i)
 
 	if (!s)
 		return;
-	p = page_map_find(s->map, c->number[i]);
+	p = page_of(s, c, i);
 	if (!p || p->packed || p->slot != c->slot[i])
 		return;
 	if (p->state == FAR_AWAY)
@@ -239,13 +247,15 @@ static void settle(struct space *s, struct parcel *c, uint64_t moved)
 	unsigned n_kept = 0;
 
 	for (unsigned i = 0; i < c->n; i++) {
-		struct far_page *p = page_map_find(s->map, c->number[i]);
+		struct far_page *p = page_of(s, c, i);
 		bool here = moved >> i & 1;
 
 		c->slot[i] = FAR_NO_SLOT;
-		assert(p->state == FAR_LEAVING);
 		if (here)
 			pager_moved(s->pager, -1);
+		if (!p)
+			continue;
+		assert(p->state == FAR_LEAVING);
 		if (p->dropped) {
 			p->dropped = 0;
 			far_copy_forget(s->pager, p);
@@ -274,12 +284,14 @@ static bool is_explained(const struct space *s, const struct parcel *c,
                          uint64_t doubtful)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		const struct far_page *p = page_map_find(s->map, c->number[i]);
+		const struct far_page *p = page_of(s, c, i);
 		uint64_t at = page_address(c->number[i]);
 		char byte;
 		struct iovec local = { &byte, 1 };
 		struct iovec remote = { (void *)(uintptr_t)at, 1 };
 
+		if (doubtful >> i & 1 && !p)
+			return false;
 		if (doubtful >> i & 1 && p->dropped &&
 		    process_vm_readv(s->pid, &local, 1, &remote, 1, 0) == 1)
 			return false;
@@ -290,9 +302,9 @@ static bool is_explained(const struct space *s, const struct parcel *c,
 static void serve_wanted(struct space *s, const struct parcel *c)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		struct far_page *p = page_map_find(s->map, c->number[i]);
+		struct far_page *p = page_of(s, c, i);
 
-		if (!p->wanted)
+		if (!p || !p->wanted)
 			continue;
 		p->wanted = 0;
 		far_fault_missing(s, page_address(c->number[i]));

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NO_PAGE UINT64_MAX     /* given up, and another took its place */
 #define FETCH_MAX PREFETCH_MAX /* pages of one read */
 #define FETCHES_MAX 256u       /* at once; 32 MiB of buffers */
 #define HELD_MAX 64u           /* threads of a program that wait for zeroes */

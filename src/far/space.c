@@ -67,6 +67,7 @@ struct shift {
 	uint64_t pages; /* to add to the number, modulo 2^64 */
 };
 
+/* `to` may be NO_PAGE. */
 static void rename_in_parcel(struct parcel *c, uint64_t from, uint64_t to)
 {
 	for (unsigned i = 0; i < c->n; i++)
@@ -85,6 +86,10 @@ static void shift(void *ctx, uint64_t number, struct far_page *p)
 	if (!q) {
 		pager_lost(s, "no memory to follow its mremap()");
 		return;
+	}
+	if (q->state == FAR_LEAVING) { /* given up, and not settled yet */
+		far_copy_forget(s->pager, q);
+		rename_in_parcel(s->parcel, to, NO_PAGE);
 	}
 	if (state == FAR_RESIDENT)
 		resident_remove(&s->resident, p, FAR_NONE);

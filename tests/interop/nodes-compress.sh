@@ -13,7 +13,7 @@ tests=${CAUSEWAY_BUILD:-$root/build}/tests
 
 # packed CASE [CHECKS]: pages with none to too much noise to be compressed.
 packed() {
-	FAR_COMPRESS=1 FAR_NOISE=1 "$tests/far_run" 16M ram:1G \
+	FAR_COMPRESS=1 FAR_NOISE=1 "$tests/far_run" "${local:-16M}" ram:1G \
 		"$tests/far_hammer" "$@" 2>>"$work/far.log"
 }
 # What the last run counted.
@@ -30,6 +30,11 @@ for case in "threads 10000" same forks children remaps unmaps; do
 	[ "$(count refused)" -gt 500 ] || fail "$case: everything is compressed"
 	[ "$(count written)" -gt 500 ] || fail "$case: nothing left"
 	[ "$(count packed)" = 0 ] || fail "$case: pages stay that are nobody's"
+done
+
+# A range is moved over one whose pages are on their way out.
+for round in 1 2; do
+	local=8M packed remaps || fail "remaps $round: $(tail -n 5 "$work/far.log")"
 done
 
 # What is held on a core, and what that begins, gets all of them back.
