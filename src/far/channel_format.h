@@ -12,9 +12,10 @@
  *          12  n_runs    of the newest command
  *          16  staging   address of FAR_BATCH pages in the program
  *          24  moved     bit i: page i of the command lies in staging now
- *          32  doubtful  bit i: it moved while the command was broken off
+ *          32  doubtful  bit i: it moved while the program may have unmapped it
  *          40  what      to do: enum far_command
  *          48  agent     thread id of the agent, its own to say
+ *          52  reading   odd: the pager reads what the program does
  *          56  run[]     address and pages, in the order of `moved`
  *
  * FAR_MOVE empties the staging area, then moves pages to it, the first to
@@ -23,6 +24,10 @@
  * event descriptor.  n_runs 0 only empties it.  FAR_OWN has the program's own
  * copy made of pages that it shares with a child or has shared, so that they
  * can be moved; pages of such a command may fault as others do.
+ *
+ * Whoever unmaps memory goes on as soon as the pager has read of it, before the
+ * pager can break a command off.  So the agent moves nothing while `reading` is
+ * odd, and what it moved while `reading` changed is doubtful.
  *
  * The program can scribble on all of it.  The pager reads `answered`, `moved`
  * and `doubtful` once for each command, believes nothing else, and what it
@@ -54,7 +59,8 @@ struct far_channel {
 	uint64_t moved;
 	uint64_t doubtful;
 	uint64_t what;
-	_Atomic uint64_t agent;
+	_Atomic uint32_t agent;
+	_Atomic uint32_t reading;
 	struct far_run run[FAR_BATCH];
 };
 

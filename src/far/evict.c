@@ -398,8 +398,9 @@ void far_evict_answered(struct space *s)
 void far_evict_finish(struct space *s)
 {
 	uint64_t until = clock_now_ns() + NS_PER_S;
+	uint32_t command = s->commands;
 
-	while (s->parcel && clock_now_ns() < until) {
+	while (s->parcel && s->commands == command && clock_now_ns() < until) {
 		struct parcel *c = s->parcel;
 
 		far_evict_answered(s);

@@ -91,6 +91,7 @@ struct space {
 	uint64_t again[HELD_MAX];
 	unsigned n_again;
 	bool reading;
+	uint32_t events; /* batches of messages with any, times 2 */
 
 	/* what is registered, sorted; scan.c */
 	struct space_range {

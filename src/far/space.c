@@ -154,6 +154,7 @@ static void forked(struct space *s, int fd)
 	struct space *child = far_space_create(s->pager, fd);
 	struct copy copy = { child, true };
 
+	break_off(s); /* the agent waits for us to have read everything */
 	far_evict_finish(s);
 	if (child) {
 		child->is_child = true;
@@ -195,20 +196,50 @@ static void message(struct space *s, const struct uffd_msg *m)
 	}
 }
 
+/* See far_channel.reading. */
+static void tell_agent(struct space *s, uint32_t reading)
+{
+	if (s->channel)
+		atomic_store_explicit(&s->channel->reading, reading,
+		                      memory_order_seq_cst);
+}
+
+static bool has_event(const struct uffd_msg *m, ssize_t n)
+{
+	for (ssize_t i = 0; i < n; i++)
+		if (m[i].event != UFFD_EVENT_PAGEFAULT)
+			return true;
+	return false;
+}
+
+/* @return whether there may be more. */
+static bool read_some(struct space *s)
+{
+	struct uffd_msg m[MESSAGES];
+	bool changes;
+	ssize_t n;
+
+	tell_agent(s, s->events + 1);
+	n = read(s->faults.fd, m, sizeof(m)) / (ssize_t)sizeof(m[0]);
+	changes = has_event(m, n);
+	if (!changes)
+		tell_agent(s, s->events);
+	for (ssize_t i = 0; i < n && !s->ended; i++)
+		message(s, &m[i]);
+	if (changes && !s->ended)
+		tell_agent(s, s->events += 2);
+	return n == MESSAGES && !s->ended;
+}
+
 static void faults_ready(struct watch *w, uint32_t events)
 {
 	struct space *s = container_of(w, struct space, faults);
 	struct pager *p = s->pager;
-	struct uffd_msg m[MESSAGES];
-	ssize_t n = MESSAGES;
 
 	(void)events;
 	s->reading = true;
-	for (unsigned k = 0; k < READS && n == MESSAGES && !s->ended; k++) {
-		n = read(w->fd, m, sizeof(m)) / (ssize_t)sizeof(m[0]);
-		for (ssize_t i = 0; i < n && !s->ended; i++)
-			message(s, &m[i]);
-	}
+	for (unsigned k = 0; k < READS && read_some(s); k++)
+		continue;
 	if (!s->ended) {
 		far_fault_wake(s);
 		pager_balance(p);

@@ -103,6 +103,31 @@ static bool is_cancelled(const struct shared *s, uint32_t command)
 	                            memory_order_seq_cst) == command;
 }
 
+/* What is away is lost with the pager, and who wants it would wait for ever:
+ * better an end that is seen. */
+static void end_with_pager(const struct shared *s)
+{
+	if (s->pager_pid > 0 &&
+	    raw_syscall(SYS_kill, s->pager_pid, 0, 0, 0, 0, 0) == -ESRCH)
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+		            SIGKILL, 0, 0, 0, 0);
+}
+
+/* @return the even number that `reading` has; any, if the command is broken off
+ * before. */
+static uint32_t wait_for_pager(const struct shared *s, uint32_t command)
+{
+	for (;;) {
+		uint32_t now = atomic_load_explicit(&s->channel.reading,
+		                                    memory_order_seq_cst);
+
+		if (now % 2 == 0 || is_cancelled(s, command))
+			return now;
+		end_with_pager(s);
+		raw_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+}
+
 /*
  * A command is broken off when part of the program's memory was unmapped or
  * moved: something else may lie there soon.  What moves while that happens is
@@ -118,6 +143,7 @@ static void obey(struct shared *s, uint32_t command)
 	            0);
 	for (unsigned i = 0; i < c->n_runs && i < FAR_BATCH; i++) {
 		uint64_t pages = c->run[i].pages, now;
+		uint32_t reading = wait_for_pager(s, command);
 
 		if (pages == 0 || pages > FAR_BATCH - index ||
 		    is_cancelled(s, command))
@@ -126,8 +152,10 @@ static void obey(struct shared *s, uint32_t command)
 		      << index;
 		moved |= now;
 		index += (unsigned)pages;
-		if (is_cancelled(s, command))
-			doubtful = now;
+		if (is_cancelled(s, command) ||
+		    atomic_load_explicit(&c->reading, memory_order_seq_cst) !=
+		            reading)
+			doubtful |= now;
 	}
 	c->moved = moved;
 	c->doubtful = doubtful;
@@ -142,16 +170,6 @@ static void own(const struct shared *s)
 		raw_syscall(SYS_madvise, (long)c->run[i].address,
 		            (long)(c->run[i].pages * FAR_PAGE), POPULATE_WRITE,
 		            0, 0, 0);
-}
-
-/* What is away is lost with the pager, and who wants it would wait for ever:
- * better an end that is seen. */
-static void end_with_pager(const struct shared *s)
-{
-	if (s->pager_pid > 0 &&
-	    raw_syscall(SYS_kill, s->pager_pid, 0, 0, 0, 0, 0) == -ESRCH)
-		raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
-		            SIGKILL, 0, 0, 0, 0);
 }
 
 static void serve(void *arg)
@@ -194,7 +212,7 @@ static int start_thread(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	r = raw_thread(flags, shared->stack + STACK, serve, shared);
-	atomic_store_explicit(&shared->channel.agent, r > 0 ? (uint64_t)r : 0,
+	atomic_store_explicit(&shared->channel.agent, r > 0 ? (uint32_t)r : 0,
 	                      memory_order_relaxed);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r < 0 ? (int)r : 0;
