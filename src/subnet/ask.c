@@ -29,6 +29,7 @@ static const struct row {
 	[ASK_PORT] = { subnet_got_port, MAD_ATTR_PORT_INFO, MAD_GET, TO_PORT },
 	[ASK_MANAGER] = { subnet_got_manager, MAD_ATTR_SM_INFO, MAD_GET,
 	                  TO_PORT },
+	[CHECK_LFT] = { subnet_checked_lft, MAD_ATTR_LFT, MAD_GET, TO_SWITCH },
 	[ASK_LFT] = { subnet_got_lft, MAD_ATTR_LFT, MAD_GET, TO_SWITCH },
 	[ASK_LAG_HOST] = { subnet_got_lag_host, MAD_ATTR_LAG_HOST, MAD_GET,
 	                   TO_PORT },
@@ -171,8 +172,8 @@ static void fill(struct subnet *s, struct ask *a)
 
 	if (row->attr == MAD_ATTR_PORT_INFO)
 		mod = port_modifier(s, t->at);
-	else if (t->kind == ASK_LFT || t->kind == ASK_GROUP_LIDS ||
-	         t->kind == ASK_GROUPS)
+	else if (t->kind == ASK_LFT || t->kind == CHECK_LFT ||
+	         t->kind == ASK_GROUP_LIDS || t->kind == ASK_GROUPS)
 		mod = t->arg;
 	mad_init(m, MAD_CLASS_SUBN_DIRECTED, row->method, row->attr, mod);
 	if (t->kind == SET_SWITCH) {

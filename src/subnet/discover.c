@@ -163,6 +163,7 @@ static int new_node(struct subnet *s, const struct smp_node_info *i,
 		err = make_switch(s, n->sw);
 		if (err)
 			return err;
+		subnet_believe(s, *node);
 		/* What it has in its tables is not known. */
 		s->sw[n->sw] = (struct subnet_switch){ .fresh = true };
 	}
@@ -368,6 +369,8 @@ static void look_at_tables(struct subnet *s, unsigned sw)
 
 	if (!w->fresh && !lost)
 		return;
+	if (lost)
+		subnet_believe(s, s->graph.switch_node[sw]);
 	w->fresh = false;
 	w->adopt_top = 0;
 	w->lft_top = 0;
@@ -449,8 +452,7 @@ static void look_behind(struct subnet *s, uint32_t at, uint8_t had_state)
 	const struct graph_port *p = &s->graph.port[at];
 	bool settled =
 		p->state == GRAPH_STATE_ACTIVE || p->state == GRAPH_STATE_ARMED;
-	bool was_down = had_state == GRAPH_STATE_ACTIVE ||
-	                had_state == GRAPH_STATE_DOWN;
+	bool was_down = had_state != GRAPH_STATE_INIT;
 
 	if (p->peer == GRAPH_NONE || (s->full && p->seen != s->pass))
 		subnet_todo(s, ASK_NODE, at, 0);

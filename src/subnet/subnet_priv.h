@@ -29,6 +29,7 @@ enum ask_kind {
 	ASK_PORT,       /* port */
 	ASK_MANAGER,    /* port: SMInfo */
 	ASK_LFT,        /* switch, block */
+	CHECK_LFT,      /* switch, block: is it what was set? */
 	ASK_LAG_HOST,   /* port */
 	ASK_LAG_SWITCH, /* node */
 	ASK_GROUP_LIDS, /* switch, block; ASK_GROUPS too */
@@ -91,6 +92,9 @@ struct subnet_switch {
 	bool adopt_groups; /* it has some, from another manager */
 	bool fresh;        /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
+	bool doubted; /* a block was not what had been confirmed */
+	bool lies;    /* twice: isolated */
+	uint32_t confirmed; /* blocks of its forwarding table */
 };
 
 struct admin;
@@ -251,6 +255,15 @@ void subnet_set_keys(struct subnet *s, uint32_t port, bool accepted);
  * should. */
 uint8_t subnet_enforces(const struct smp_port_info *i);
 uint8_t subnet_enforcement(const struct subnet *s, uint32_t port);
+
+/* -- readback.c ------------------------------------------------------------ */
+
+/* A block was confirmed; perhaps it is read back. */
+void subnet_check_lft(struct subnet *s, uint32_t sw, uint32_t block);
+void subnet_checked_lft(struct subnet *s, const struct todo *t, int err,
+                        const struct mad *m);
+/* The switch begins anew. */
+void subnet_believe(struct subnet *s, uint32_t node);
 
 /* -- plan.c ---------------------------------------------------------------- */
 

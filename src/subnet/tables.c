@@ -164,6 +164,8 @@ void subnet_set_table(struct subnet *s, const struct todo *t, int err,
 	if (!mad_status(m)) {
 		if (store)
 			blocks_sent(store, t->at, t->arg);
+		if (t->kind == SET_LFT)
+			subnet_check_lft(s, t->at, t->arg);
 		return;
 	}
 	if (!store || !s->sw[t->at].refuses)

@@ -328,6 +328,53 @@ static void a_duplicate_guid_is_isolated(void **state)
 	sm_rig_fini(&r);
 }
 
+/* A switch that confirms what it is told and does not do it. */
+static void a_switch_that_lies_is_isolated(void **state)
+{
+	struct ibnet_data_stats d;
+	struct ibnet_port_view v;
+	struct subnet_status st;
+	struct err e = { 0 };
+	uint32_t id;
+
+	(void)state;
+	sm_rig_init(&r, "clos:hosts=36,ports=1,radix=12");
+	ibnet_set_faults(ibnet_node(r.net, "S0000"), IBNET_FAULT_LFT_LIES);
+	sm_rig_start(&r, 0, "H00000:1");
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	sm_rig_run(&r, 200);
+	assert_true(sm_rig_event(&r, 0, SUBNET_EVENT_FAULT,
+	                         "S0000 confirms its forwarding table"));
+	for (unsigned from = 0; from < 36; from++)
+		for (unsigned to = 0; to < 36; to += 7) {
+			ibnet_view_port(ibnet_port(host(to), 1), &v);
+			assert_int_equal(
+				ibnet_flow_add(host(from), v.lid, &id, &e), 0);
+		}
+	ibnet_tick(r.net, 200);
+	ibnet_flow_run(r.net, false);
+	ibnet_tick(r.net, 400);
+	ibnet_data_get(r.net, &d);
+	assert_true(d.flows.sent > 1000);
+	assert_int_equal(d.flows.received, d.flows.sent);
+	/* Off and on, it is as good as any other. */
+	ibnet_set_faults(ibnet_node(r.net, "S0000"), 0);
+	ibnet_set_power(ibnet_node(r.net, "S0000"), false);
+	sm_rig_run(&r, 500);
+	ibnet_set_power(ibnet_node(r.net, "S0000"), true);
+	sm_rig_run(&r, 500);
+	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
+	subnet_status(r.sm[0].s, &st);
+	assert_int_equal(st.not_sent, 0);
+	for (unsigned i = 1; i <= 6; i++) {
+		ibnet_view_port(ibnet_port(ibnet_node(r.net, "S0000"), i), &v);
+		assert_int_equal(v.state, SMP_PORT_ACTIVE);
+	}
+	ibnet_flow_clear(r.net);
+	ibnet_flow_run(r.net, true);
+	sm_rig_fini(&r);
+}
+
 /* A cable from a switch to itself. */
 static void a_looped_cable_is_named(void **state)
 {
@@ -502,6 +549,7 @@ int main(void)
 		cmocka_unit_test(a_restart_changes_nothing),
 		cmocka_unit_test(a_wrong_m_key_is_refused),
 		cmocka_unit_test(a_duplicate_guid_is_isolated),
+		cmocka_unit_test(a_switch_that_lies_is_isolated),
 		cmocka_unit_test(a_looped_cable_is_named),
 		cmocka_unit_test(a_flapping_link_rests),
 		cmocka_unit_test(lost_mads_do_not_matter),
