@@ -33,7 +33,7 @@
 
 /* Of the limit, in 64ths. */
 #define CAPTURE 40
-#define HIGH 60
+#define HIGH 58
 
 static int64_t part(const struct pager *p, int64_t n)
 {
