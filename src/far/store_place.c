@@ -108,7 +108,7 @@ static bool make_row(struct store *s, struct handoff_row *row)
 
 	*row = (struct handoff_row){
 		.state = 1,
-		.profile = g->profile,
+		.profile = (uint8_t)g->profile,
 		.width = g->width,
 		.data = g->data,
 		.strip_shift = g->strip_shift,
