@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PARTS_MAX 256u /* at once; more requests wait */
 
@@ -157,8 +158,19 @@ static int read_otherwise(struct store_part *p)
 	return -EBADMSG;
 }
 
+/* It failed where its chunk lay when it began; that may be elsewhere now. */
+static bool has_moved(struct store_part *p)
+{
+	const struct handoff_row *map = store_move_map(p->store, p);
+
+	return memcmp(map->drive, p->op.row.drive, sizeof(map->drive)) != 0;
+}
+
 static void ended(struct store_part *p, int err)
 {
+	if (err && p->op.kind == RAID_READ && has_moved(p) &&
+	    store_start_part(p) == 0)
+		return;
 	if (!err && is_right(p)) {
 		if (p->n_avoided && p->suspect < STORE_DONORS_MAX) /* N5 */
 			store_lose(&p->store->dev, p->suspect, -EBADMSG);

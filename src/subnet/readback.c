@@ -2,8 +2,9 @@
 /*
  * Does a switch keep what it confirms?  Of each switch the first block of its
  * forwarding table is read back, and then one in SAMPLE; where one is not what
- * was set, all are from then on.  A switch that does it again is named, and
- * its links are not used until it has been switched off and on.
+ * was set it is set once more, and all are read back until it is.  A switch
+ * that drops it again is named, and its links are not used until it has been
+ * switched off and on.
  */
 #include "subnet/subnet_priv.h"
 
@@ -56,15 +57,20 @@ void subnet_checked_lft(struct subnet *s, const struct todo *t, int err,
 	struct subnet_switch *w = &s->sw[t->at];
 
 	if (err || mad_status(m) || w->lies || !blocks_has(lft, t->arg) ||
-	    blocks_is_dirty(lft, t->at, t->arg) ||
-	    !memcmp(((const struct smp *)m)->data,
-	            blocks_at(lft, t->at, t->arg), BLOCKS_SIZE))
+	    blocks_is_dirty(lft, t->at, t->arg))
 		return;
-	if (w->doubted) {
+	if (!memcmp(((const struct smp *)m)->data,
+	            blocks_at(lft, t->at, t->arg), BLOCKS_SIZE)) {
+		/* Perhaps another manager had been there. */
+		w->doubted &= w->doubted_block != t->arg;
+		return;
+	}
+	if (w->doubted && w->doubted_block == t->arg) {
 		expose(s, t->at, t->arg);
 		return;
 	}
 	w->doubted = true; /* once more */
+	w->doubted_block = t->arg;
 	subnet_todo(s, SET_LFT, t->at, t->arg);
 }
 

@@ -93,7 +93,8 @@ struct subnet_switch {
 	bool fresh;        /* nothing is known of its tables */
 	bool refuses; /* a Set was refused; try again at the next full pass */
 	bool doubted; /* a block was not what had been confirmed */
-	bool lies;    /* twice: isolated */
+	uint32_t doubted_block;
+	bool lies;          /* twice: isolated */
 	uint32_t confirmed; /* blocks of its forwarding table */
 };
 

@@ -26,7 +26,9 @@ for case in "threads 10000" same forks children remaps unmaps; do
 	# shellcheck disable=SC2086 # words
 	packed $case || fail "hammer $case: $(tail -n 5 "$work/far.log")"
 	[ "$(count compressed)" -gt 1000 ] || fail "$case: nothing is compressed"
-	[ "$(count from_tier)" -gt 500 ] || fail "$case: nothing comes from there"
+	# What is moved or unmapped at once comes from nowhere.
+	[[ $case == *maps ]] || [ "$(count from_tier)" -gt 500 ] ||
+		fail "$case: nothing comes from there"
 	[ "$(count refused)" -gt 500 ] || fail "$case: everything is compressed"
 	[ "$(count written)" -gt 500 ] || fail "$case: nothing left"
 	[ "$(count packed)" = 0 ] || fail "$case: pages stay that are nobody's"
@@ -57,7 +59,7 @@ program_is() { # FILTER
 	on alpha --json status | jq -e ".programs[0] | $1" >/dev/null
 }
 FAR_NOISE=1 on alpha run --local 16M --donor beta/far,gamma/far --compress -- \
-	"$tests/far_hammer" threads 60000 2>>"$work/run.log" &
+	"$tests/far_hammer" until "$work/end" 2>>"$work/run.log" &
 program=$!
 wait_for 30 program_is '.compressed > 1000 and .compressed_bytes < 14000000 and
 	.from_compressed > 1000 and .written > 1000' ||
@@ -67,8 +69,10 @@ curl -sSf --unix-socket "$work/alpha.metrics" http://localhost/metrics |
 	says '^causeway_far_pages_decompressed_total{program=".*far_hammer"' ||
 	fail "no metrics"
 end_node gamma KILL
+wait_for 20 grep -q 'donor gamma/far fails' "$work/run.log" ||
+	fail "nobody was told"
+touch "$work/end"
 wait $program || fail "a donor's death reached the program"
-grep -q 'donor gamma/far fails' "$work/run.log" || fail "nobody was told"
 grep -q 'compressed: [0-9]* pages, [0-9.]* to 1; [0-9]* pages came from there' \
 	"$work/run.log" || fail "no totals"
 
