@@ -37,7 +37,7 @@ done
 [ "$(grep -c 'strays 1 ' "$work/far.log")" = 1 ] || fail "who did not join?"
 # A pager that is killed takes the program with it, and its children.
 # shellcheck disable=SC2016 # that shell expands them
-"$tests/far_run" 16M ram:1G bash -c '"$0" until "$1" & echo $! >"$2"; wait' \
+TMPDIR=$work "$tests/far_run" 16M ram:1G bash -c '"$0" until "$1" & echo $! >"$2"; wait' \
 	"$tests/far_hammer" "$work/never" "$work/child" \
 	>"$work/checks" 2>>"$work/far.log" &
 pager=$!
