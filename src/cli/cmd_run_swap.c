@@ -17,9 +17,12 @@
 
 bool run_can_swap(void)
 {
-	struct area any;
+	struct area all[AREAS_MAX];
+	unsigned n = area_list(all, AREAS_MAX);
 
-	return area_list(&any, 1) > 0;
+	while (n > 0 && !area_is_served(&all[n - 1]))
+		n--;
+	return n > 0;
 }
 
 struct run {
@@ -37,8 +40,8 @@ static int start(struct run *r, uint64_t local, struct err *e)
 
 	if (!run_can_swap())
 		return err_set(e, -ENOENT,
-		               "no swap device of ours is on: make one with "
-		               "'causeway swap on'");
+		               "no swap device of ours is on and served: make "
+		               "one with 'causeway swap on'");
 	err = reactor_create(&ro, &r->reactor, e);
 	if (err)
 		return err;

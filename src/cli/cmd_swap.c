@@ -30,7 +30,6 @@
 #define PRIORITY_MAX 32767
 #define POLL_US 10000
 #define STATUS_MS 5000u
-#define AREAS_MAX 32u
 #define END_MS 10000u
 
 /* A file beside the control socket; the caller's to free. */
@@ -81,9 +80,8 @@ static bool find_area(struct json_object *keeper, struct area *out)
 	for (unsigned i = 0; i < n; i++) {
 		bool ours = keeper && print_number(keeper, "keeper") ==
 		                              (uint64_t)all[i].owner;
-		bool orphan = kill(all[i].owner, 0) && errno == ESRCH;
 
-		if (ours || (!keeper && orphan)) {
+		if (ours || (!keeper && !area_is_served(&all[i]))) {
 			*out = all[i];
 			return true;
 		}

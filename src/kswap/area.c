@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -81,6 +82,11 @@ int area_on(const char *path, int priority, struct err *e)
 }
 
 /* -- looking --------------------------------------------------------------- */
+
+bool area_is_served(const struct area *a)
+{
+	return kill(a->owner, 0) == 0 || errno != ESRCH;
+}
 
 unsigned area_list(struct area *out, unsigned max)
 {

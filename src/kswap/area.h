@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define AREA_MIN (UINT64_C(1) << 20) /* bytes */
+#define AREAS_MAX 32u                /* the kernel takes fewer */
 
 /* Write a swap header over the first page of the device (mkswap(8), version
  * 1) and read it back. */
@@ -30,6 +31,9 @@ struct area {
 	uint64_t size;
 	uint64_t used;
 };
+
+/* @return whether the keeper is alive; if not, what is in it is lost. */
+bool area_is_served(const struct area *a);
 
 /* The areas of ours that are on.  @return how many, at most `max`. */
 unsigned area_list(struct area *out, unsigned max);

@@ -25,6 +25,10 @@ trap end_swap EXIT
 says -E ' cgroup2 | cgroup .*[ ,]memory[ ,]' </proc/mounts ||
 	{ echo "no memory cgroup is mounted"; exit 77; }
 
+# What a run that was killed left on: nobody serves it, and it would be taken
+# for ours.
+while causeway --socket "$work/control.sock" swap off 2>/dev/null; do :; done
+
 # swap_on WORDS...: on alpha; $device is what the kernel swaps to.
 swap_on() {
 	on alpha swap on "$@" 2>"$work/said" || {
