@@ -8,9 +8,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/swap.h>
 
@@ -85,7 +86,11 @@ int area_on(const char *path, int priority, struct err *e)
 
 bool area_is_served(const struct area *a)
 {
-	return kill(a->owner, 0) == 0 || errno != ESRCH;
+	AUTO_CLOSE int fd = pidfd_open(a->owner, 0);
+	struct pollfd ended = { .fd = fd, .events = POLLIN };
+
+	/* One that has ended stays until its parent asks, and serves not. */
+	return fd >= 0 ? poll(&ended, 1, 0) == 0 : errno != ESRCH;
 }
 
 unsigned area_list(struct area *out, unsigned max)

@@ -81,3 +81,14 @@ end_node beta KILL
 code=0
 wait $program || code=$?
 [ $code = 135 ] || fail "exit code $code"
+
+# What nobody serves is nothing to run on, and goes.
+not_served() {
+	[ "$(swap .keeper)" = null ]
+}
+kill -KILL "$(swap .keeper)"
+wait_for 10 not_served || fail "killed, it serves"
+on alpha run --local 16M --via swap -- true 2>"$work/said" &&
+	fail "it ran on what nobody serves"
+grep -q 'on and served' "$work/said" || fail "$(cat "$work/said")"
+on alpha swap off || fail "what nobody serves stays on"
