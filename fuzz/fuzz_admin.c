@@ -20,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool up;
 	struct mad_datagram d = { .peer.qpn = 1 };
+	const uint8_t *asked;
+	size_t n_asked;
 	struct mad out;
 	uint8_t *records;
 	size_t length;
@@ -36,7 +38,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.peer.lid = (uint16_t)(data[0] | data[1] << 8) % 64;
 	memcpy(&d.mad, data + 2, size - 2 < MAD_LENGTH ? size - 2 : MAD_LENGTH);
 	d.mad.header.mgmt_class = MAD_CLASS_SA;
-	if (admin_answer(rig.sm[0].s->admin, &d, &out, &records, &length))
+	/* Of several segments, if there is that much. */
+	asked = mad_sa(&d.mad)->data;
+	n_asked = SA_DATA_LENGTH;
+	if (size - 2 > MAD_LENGTH) {
+		asked = data + 2 + MAD_LENGTH - SA_DATA_LENGTH;
+		n_asked = size - 2 - MAD_LENGTH + SA_DATA_LENGTH;
+	}
+	if (admin_answer(rig.sm[0].s->admin, &d, asked, n_asked, &out, &records,
+	                 &length))
 		free(records);
 	return 0;
 }

@@ -70,6 +70,16 @@ static void sent(struct transfer *t, int err)
 	sending = false;
 }
 
+static void requested(struct transfers *ts, const struct mad_datagram *d,
+                      const uint8_t *data, size_t length)
+{
+	(void)ts;
+	if (mad_is_response(&d->mad) || length > RECEIVE_MAX)
+		abort();
+	for (size_t i = 0; i < length; i++)
+		table[0] ^= data[i];
+}
+
 static void answered(struct transfer_query *q, int err, const struct mad *head,
                      const void *data, size_t length)
 {
@@ -92,7 +102,8 @@ static void start(void)
 		                                 .close = close_nothing };
 	static const struct transfer_opts opts = { .timeout_ms = 10,
 		                                   .tries = 3,
-		                                   .receive_max = RECEIVE_MAX };
+		                                   .receive_max = RECEIVE_MAX,
+		                                   .request = requested };
 	struct reactor_opts ro = { .name = "fuzz", .clock = &clock };
 	struct reactor *r;
 

@@ -140,7 +140,8 @@ struct sa_path_record {
 	uint8_t preference;
 };
 
-#define SA_MULTI_PATH_GIDS 11u /* that fit in one MAD */
+#define SA_MULTI_PATH_FIXED 24u /* bytes, before the GIDs */
+#define SA_MULTI_PATH_GIDS 11u  /* that fit in one MAD */
 
 /* Query of MultiPathRecord; the answers are path records. */
 struct sa_multi_path_record {

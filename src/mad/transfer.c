@@ -269,8 +269,6 @@ static void receive_for_query(struct transfer_query *q,
 		finish_query(q, 0, &d->mad, s->data, sizeof(s->data));
 }
 
-/* -- what comes in --------------------------------------------------------- */
-
 /* A segment that nobody waits for: one that we had already, or too late. */
 static void receive_stray(struct transfers *ts, const struct mad_datagram *d)
 {
@@ -284,22 +282,102 @@ static void receive_stray(struct transfers *ts, const struct mad_datagram *d)
 	send_mad(ts, &d->peer, &reply, 0);
 }
 
-/* A request in RMPP.  @return whether it is no more the owner's. */
-static bool receive_request(struct transfers *ts, const struct mad_datagram *d)
-{
-	bool whole = (rmpp_flags(&d->mad) & RMPP_FIRST) &&
-	             (rmpp_flags(&d->mad) & RMPP_LAST);
-	struct mad reply;
+/* -- requests in RMPP ------------------------------------------------------ */
 
-	if (((const struct sa_mad *)&d->mad)->rmpp.type != RMPP_DATA)
-		return true;
-	if (whole)
-		rmpp_make_ack(&d->mad, 1, 1, &reply);
-	else
-		rmpp_make_abort(&d->mad, RMPP_RESOURCES_EXHAUSTED, &reply);
-	send_mad(ts, &d->peer, &reply, 0);
-	return !whole;
+struct request {
+	struct list link;
+	struct mad_address peer;
+	uint64_t tid;
+	struct rmpp_receiver receiver;
+	uint64_t due_ns; /* no segment by then: forgotten */
+};
+
+static void forget(struct transfers *ts, struct request *q)
+{
+	list_remove(&q->link);
+	ts->n--;
+	rmpp_receiver_fini(&q->receiver);
+	free(q);
 }
+
+/* @param count  gets how many there are of this peer */
+static struct request *find_request(struct transfers *ts,
+                                    const struct mad_datagram *d,
+                                    unsigned *count)
+{
+	*count = 0;
+	LIST_FOREACH (n, &ts->requests) {
+		struct request *q = list_entry(n, struct request, link);
+
+		if (!same_peer(&q->peer, &d->peer))
+			continue;
+		if (q->tid == tid_of(&d->mad))
+			return q;
+		++*count;
+	}
+	return NULL;
+}
+
+static struct request *begin_request(struct transfers *ts,
+                                     const struct mad_datagram *d)
+{
+	struct request *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->peer = d->peer;
+	q->tid = tid_of(&d->mad);
+	rmpp_receiver_init(&q->receiver, ts->opts.receive_max);
+	list_append(&ts->requests, &q->link);
+	ts->n++;
+	arm(ts);
+	return q;
+}
+
+static void finish_request(struct transfers *ts, struct request *q)
+{
+	struct mad_datagram d = { .peer = q->peer, .mad = q->receiver.head };
+
+	ts->opts.request(ts, &d, q->receiver.data, q->receiver.length);
+	forget(ts, q);
+}
+
+static void receive_request(struct transfers *ts, const struct mad_datagram *d)
+{
+	unsigned count;
+	struct request *q = find_request(ts, d, &count);
+	enum rmpp_event event;
+	struct mad reply;
+	bool replies;
+
+	if (!q && !(rmpp_flags(&d->mad) & RMPP_FIRST)) {
+		receive_stray(ts, d);
+		return;
+	}
+	if (!q && ((const struct sa_mad *)&d->mad)->rmpp.type != RMPP_DATA)
+		return;
+	if (!q && ts->opts.request && ts->n < TRANSFERS_MAX &&
+	    count < TRANSFERS_PER_PEER)
+		q = begin_request(ts, d);
+	if (!q) {
+		rmpp_make_abort(&d->mad, RMPP_RESOURCES_EXHAUSTED, &reply);
+		send_mad(ts, &d->peer, &reply, 0);
+		return;
+	}
+	event = rmpp_receiver_receive(&q->receiver, &d->mad, &reply, &replies);
+	if (replies)
+		send_mad(ts, &d->peer, &reply, 0);
+	if (event == RMPP_PROGRESS)
+		q->due_ns = next_due(ts) + (ts->opts.tries - 1) *
+		                                   ts->opts.timeout_ms *
+		                                   NS_PER_MS;
+	else if (event == RMPP_COMPLETE)
+		finish_request(ts, q);
+	else if (event == RMPP_FAILED)
+		forget(ts, q);
+}
+
+/* -- what comes in --------------------------------------------------------- */
 
 bool transfer_receive(struct transfers *ts, const struct mad_datagram *d)
 {
@@ -322,8 +400,8 @@ bool transfer_receive(struct transfers *ts, const struct mad_datagram *d)
 		return true;
 	}
 	if (!answer)
-		return receive_request(ts, d);
-	if (!d->error)
+		receive_request(ts, d);
+	else if (!d->error)
 		receive_stray(ts, d);
 	return true;
 }
@@ -358,6 +436,16 @@ static void expire(struct timer *timer)
 		list_append(&ts->queries, n);
 		expire_query(list_entry(n, struct transfer_query, link));
 	}
+	LIST_FOREACH (r, &ts->requests) {
+		if (list_entry(r, struct request, link)->due_ns <= now) {
+			list_remove(r);
+			list_append(&late, r);
+		}
+	}
+	while ((n = list_pop(&late))) {
+		list_append(&ts->requests, n);
+		forget(ts, list_entry(n, struct request, link));
+	}
 	if (ts->n)
 		arm(ts);
 }
@@ -370,6 +458,7 @@ void transfer_init(struct transfers *ts, struct mad_agent *agent,
 	*ts = (struct transfers){ .agent = agent, .opts = *o };
 	list_init(&ts->sends);
 	list_init(&ts->queries);
+	list_init(&ts->requests);
 	ts->timer.fire = expire;
 }
 
@@ -382,6 +471,8 @@ void transfer_fini(struct transfers *ts)
 		fail_query(list_entry(ts->queries.next, struct transfer_query,
 		                      link),
 		           -ECANCELED);
+	while (!list_empty(&ts->requests))
+		forget(ts, list_entry(ts->requests.next, struct request, link));
 	if (ts->armed)
 		timer_stop(ts->agent->port->reactor, &ts->timer);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mad/transfer - SA messages of any length over a port: a server's table
- * replies, a client's queries.
+ * replies and the long requests that come to it, a client's queries.
  *
  * The owner has an agent for the SA class and offers every datagram that it
  * receives to transfer_receive(); what is part of a transfer is taken, the
@@ -27,10 +27,19 @@
 #define TRANSFERS_MAX 1024u
 #define TRANSFERS_PER_PEER 16u
 
+struct transfers;
+
 struct transfer_opts {
 	unsigned timeout_ms; /* without progress, then another try */
 	unsigned tries;
 	size_t receive_max; /* bytes of records in one message */
+	/*
+	 * A request in RMPP (GetMulti) is whole and acknowledged: `d` is its
+	 * first segment, `data` what all segments hold, both valid until this
+	 * returns.  NULL: such requests are aborted.
+	 */
+	void (*request)(struct transfers *ts, const struct mad_datagram *d,
+	                const uint8_t *data, size_t length);
 };
 
 struct transfers {
@@ -38,6 +47,7 @@ struct transfers {
 	struct transfer_opts opts;
 	struct list sends;
 	struct list queries;
+	struct list requests;
 	struct timer timer;
 	bool armed;
 	unsigned n;
@@ -109,11 +119,7 @@ int transfer_query(struct transfers *ts, struct transfer_query *q);
 
 /* -- what comes in --------------------------------------------------------- */
 
-/*
- * @return whether it was part of a transfer.  A request of one RMPP segment
- * (GetMulti) is acknowledged here and is then the owner's, as if it were
- * plain; one of several segments is aborted.
- */
+/* @return whether it was part of a transfer. */
 bool transfer_receive(struct transfers *ts, const struct mad_datagram *d);
 
 #endif /* MAD_TRANSFER_H */

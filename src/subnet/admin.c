@@ -219,7 +219,8 @@ static void finish(struct admin_query *q, struct mad *out, uint8_t **data,
 	free(q->out);
 }
 
-int admin_answer(struct admin *a, const struct mad_datagram *d, struct mad *out,
+int admin_answer(struct admin *a, const struct mad_datagram *d,
+                 const uint8_t *asked, size_t n_asked, struct mad *out,
                  uint8_t **data, size_t *length)
 {
 	const struct mad *m = &d->mad;
@@ -228,6 +229,8 @@ int admin_answer(struct admin *a, const struct mad_datagram *d, struct mad *out,
 		.a = a,
 		.s = a->s,
 		.d = d,
+		.asked = asked,
+		.n_asked = n_asked,
 		.t = sa_record(attr),
 		.mask = sa_mask(m),
 		.table = m->header.method == MAD_SA_GET_TABLE ||
@@ -285,38 +288,64 @@ static void send_table(struct admin *a, const struct mad_datagram *d,
 {
 	struct table_answer *x = calloc(1, sizeof(*x));
 	struct mad m = *head;
+	int err = -ENOMEM;
 
 	if (x) {
 		x->t.done = table_sent;
 		x->data = data;
-		if (transfer_send(&a->transfers, &x->t, &d->peer, head, data,
-		                  length) == 0)
+		err = transfer_send(&a->transfers, &x->t, &d->peer, head, data,
+		                    length);
+		if (!err)
 			return;
 	}
 	free(x);
 	free(data);
+	if (err == -EALREADY)
+		return;
 	a->n_refused++;
 	mad_port_reply(&a->agent, d, &m, MAD_STATUS_BUSY);
 }
 
-static void receive(struct mad_agent *agent, const struct mad_datagram *d)
+static void answer(struct admin *a, const struct mad_datagram *d,
+                   const uint8_t *asked, size_t n_asked)
 {
-	struct admin *a = container_of(agent, struct admin, agent);
 	struct mad out;
 	uint8_t *data;
 	size_t length;
 
-	if (transfer_receive(&a->transfers, d) || d->error ||
-	    mad_is_response(&d->mad) || a->s->stopping)
-		return;
-	if (!admin_answer(a, d, &out, &data, &length))
+	if (a->s->stopping ||
+	    !admin_answer(a, d, asked, n_asked, &out, &data, &length))
 		return;
 	if (mad_status(&out) == 0 &&
 	    (d->mad.header.method == MAD_SA_GET_TABLE ||
 	     d->mad.header.method == MAD_SA_GET_MULTI))
 		send_table(a, d, &out, data, length);
 	else
-		mad_port_send(agent, &d->peer, &out, 0);
+		mad_port_send(&a->agent, &d->peer, &out, 0);
+}
+
+static void receive(struct mad_agent *agent, const struct mad_datagram *d)
+{
+	struct admin *a = container_of(agent, struct admin, agent);
+	const struct sa_mad *m = (const struct sa_mad *)&d->mad;
+
+	if (transfer_receive(&a->transfers, d) || d->error ||
+	    mad_is_response(&d->mad))
+		return;
+	answer(a, d, m->data, sizeof(m->data));
+}
+
+/* What a request of one segment claims to hold is not asked: some say 0. */
+static void receive_long(struct transfers *ts, const struct mad_datagram *d,
+                         const uint8_t *data, size_t length)
+{
+	struct admin *a = container_of(ts, struct admin, transfers);
+	const struct sa_mad *m = (const struct sa_mad *)&d->mad;
+
+	if (length > sizeof(m->data))
+		answer(a, d, data, length);
+	else
+		answer(a, d, m->data, sizeof(m->data));
 }
 
 int admin_create(struct subnet *s, struct mad_port *p, struct admin **out)
@@ -325,6 +354,7 @@ int admin_create(struct subnet *s, struct mad_port *p, struct admin **out)
 		.timeout_ms = 500,
 		.tries = 4,
 		.receive_max = 1 << 16,
+		.request = receive_long,
 	};
 	static const struct transact_opts reports = {
 		.window = ADMIN_REPORTS,

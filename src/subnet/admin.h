@@ -59,12 +59,15 @@ void admin_count(const struct admin *a, uint64_t *queries, uint64_t *refused);
 
 /*
  * One request, decoded and decided: the whole of the SA but for the wire.
- * `out` gets the response's MAD; a table's records are in *data, malloc()ed.
- * For the fuzzer and tests as well.
+ * `asked`
+ * are the bytes of its attribute: those in the MAD, or those of all segments
+ * of which it is the first.  `out` gets the response's MAD; a table's records
+ * are in *data, malloc()ed. For the fuzzer and tests as well.
  *
  * @return 1: send it; 0: nothing is to be sent.
  */
-int admin_answer(struct admin *a, const struct mad_datagram *d, struct mad *out,
+int admin_answer(struct admin *a, const struct mad_datagram *d,
+                 const uint8_t *asked, size_t n_asked, struct mad *out,
                  uint8_t **data, size_t *length);
 
 #endif /* SUBNET_ADMIN_H */

@@ -341,6 +341,12 @@ void admin_path_records(struct admin_query *q)
 	add_all(&p, from, to);
 }
 
+/* The n-th of the GIDs that follow a MultiPathRecord's fixed part. */
+static uint32_t port_of_gid(const struct admin_query *q, unsigned n)
+{
+	return admin_port_of_gid(q->a, q->asked + SA_MULTI_PATH_FIXED + n * 16);
+}
+
 /* Several sources, several destinations: paths between all of them. */
 void admin_multi_path(struct admin_query *q)
 {
@@ -350,7 +356,7 @@ void admin_multi_path(struct admin_query *q)
 
 	q->t = &sa_path_record_table;
 	if (w.n_sgids == 0 || w.n_dgids == 0 ||
-	    w.n_sgids + w.n_dgids > (int)SA_MULTI_PATH_GIDS) {
+	    SA_MULTI_PATH_FIXED + (w.n_sgids + w.n_dgids) * 16u > q->n_asked) {
 		q->status = MAD_STATUS_SA_TOO_FEW;
 		return;
 	}
@@ -373,11 +379,10 @@ void admin_multi_path(struct admin_query *q)
 		.rate = w.rate,
 	};
 	for (unsigned a = 0; a < w.n_sgids; a++) {
-		uint32_t from = admin_port_of_gid(q->a, w.gid[a]);
+		uint32_t from = port_of_gid(q, a);
 
 		for (unsigned b = 0; b < w.n_dgids; b++) {
-			uint32_t to =
-				admin_port_of_gid(q->a, w.gid[w.n_sgids + b]);
+			uint32_t to = port_of_gid(q, w.n_sgids + b);
 
 			if (from == GRAPH_NONE || to == GRAPH_NONE) {
 				q->status = MAD_STATUS_SA_BAD_GID;

@@ -55,6 +55,8 @@ struct admin_query {
 	struct admin *a;
 	struct subnet *s;
 	const struct mad_datagram *d;
+	const uint8_t *asked; /* its attribute: at least what fits in `d` */
+	size_t n_asked;
 	const struct field_table *t; /* the record's */
 	uint64_t mask;
 	const void *want; /* the query's record, decoded */

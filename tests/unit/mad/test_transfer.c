@@ -29,6 +29,8 @@ struct server {
 	struct transfers transfers;
 	struct answer *answers;
 	unsigned n_asked;
+	unsigned n_long; /* requests in RMPP */
+	size_t length;   /* of the last */
 	unsigned n_answered;
 	unsigned n_failed;
 	int last_refusal;
@@ -71,6 +73,17 @@ static void serve(struct mad_agent *agent, const struct mad_datagram *d)
 		s->last_refusal = err;
 }
 
+static void serve_long(struct transfers *ts, const struct mad_datagram *d,
+                       const uint8_t *data, size_t length)
+{
+	struct server *s = container_of(ts, struct server, transfers);
+
+	assert_int_equal(d->mad.header.method, MAD_SA_GET_MULTI);
+	assert_memory_equal(data, records, length);
+	s->n_long++;
+	s->length = length;
+}
+
 struct client {
 	struct mad_agent agent;
 	struct transfers transfers;
@@ -105,7 +118,8 @@ static void rig_start(struct rig *r)
 {
 	static const struct transfer_opts o = { .timeout_ms = 10,
 		                                .tries = 8,
-		                                .receive_max = LONGEST };
+		                                .receive_max = LONGEST,
+		                                .request = serve_long };
 
 	memset(r, 0, sizeof(*r));
 	wire_start(&r->wire);
@@ -318,30 +332,103 @@ static void test_asked_again(void **state)
 	rig_end(&r);
 }
 
-/* Requests that are RMPP themselves: of one segment, and of more. */
-static void test_multi(void **state)
+/* Requests that are RMPP themselves: all of their segments, from any peer. */
+struct long_request {
+	struct rmpp_sender sender;
+	struct mad_datagram segment;
+};
+
+static void long_start(struct long_request *q, uint16_t lid, uint64_t tid,
+                       size_t length)
 {
-	struct mad_datagram d = { .peer = mad_address_gsi(1, 0) };
+	struct mad head;
+
+	*q = (struct long_request){ .segment.peer = mad_address_gsi(lid, 0) };
+	mad_init(&head, MAD_CLASS_SA, MAD_SA_GET_MULTI,
+	         MAD_ATTR_MULTI_PATH_RECORD, 0);
+	head.header.tid = be64_put(tid);
+	assert_int_equal(rmpp_sender_init(&q->sender, &head, records, length),
+	                 0);
+	q->sender.window_last = UINT32_MAX;
+}
+
+static bool long_next(struct long_request *q, struct rig *r)
+{
+	if (!rmpp_sender_next(&q->sender, &q->segment.mad))
+		return false;
+	mad_port_deliver(&r->wire.end[1].port, &q->segment);
+	return true;
+}
+
+static void test_long_requests(void **state)
+{
+	static const size_t lengths[] = { 1, 200, 201, 9000 };
+	struct long_request q[2];
+	unsigned n_sent;
 	struct rig r;
 
 	(void)state;
 	rig_start(&r);
-	mad_init(&d.mad, MAD_CLASS_SA, MAD_SA_GET_MULTI,
-	         MAD_ATTR_MULTI_PATH_RECORD, 100);
-	mad_sa(&d.mad)->rmpp = (struct rmpp_header){
-		.version = 1,
-		.type = RMPP_DATA,
-		.flags = RMPP_ACTIVE | RMPP_FIRST | RMPP_LAST,
-		.data1 = be32_put(1),
-		.data2 = be32_put(220),
-	};
-	mad_port_deliver(&r.wire.end[1].port, &d);
-	assert_int_equal(r.server.n_asked, 1);
-	mad_sa(&d.mad)->rmpp.flags = RMPP_ACTIVE | RMPP_FIRST;
-	mad_port_deliver(&r.wire.end[1].port, &d);
-	mad_sa(&d.mad)->rmpp.type = RMPP_ABORT; /* of what nobody knows */
-	mad_port_deliver(&r.wire.end[1].port, &d);
-	assert_int_equal(r.server.n_asked, 1);
+	for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
+		long_start(&q[0], 1, 5, lengths[i]);
+		while (long_next(&q[0], &r))
+			continue;
+		assert_int_equal(r.server.n_long, i + 1);
+		assert_int_equal(r.server.length, lengths[i]);
+	}
+	/* Our ACK was lost: another one. */
+	n_sent = r.wire.n_sent;
+	mad_port_deliver(&r.wire.end[1].port, &q[0].segment);
+	assert_int_equal(r.wire.n_sent, n_sent + 1);
+	/* Two at once, with one name. */
+	long_start(&q[0], 1, 5, 450);
+	long_start(&q[1], 7, 5, 650);
+	while (long_next(&q[1], &r))
+		long_next(&q[0], &r);
+	assert_int_equal(r.server.n_long, ARRAY_LEN(lengths) + 2);
+	assert_int_equal(r.server.n_asked, 0);
+	assert_int_equal(r.server.transfers.n, 0);
+	rig_end(&r);
+}
+
+/* shows X2, X3: those that begin and do not go on. */
+static void test_long_requests_end(void **state)
+{
+	struct long_request q;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r);
+	for (unsigned i = 0; i < TRANSFERS_PER_PEER + 5; i++) {
+		long_start(&q, 1, i, 1000);
+		long_next(&q, &r);
+	}
+	assert_int_equal(r.server.transfers.n, TRANSFERS_PER_PEER);
+	long_start(&q, 1, 0, 1000);
+	long_next(&q, &r); /* the first segment again: still there */
+	q.segment.mad.header.tid = be64_put(1);
+	mad_sa(&q.segment.mad)->rmpp.type = RMPP_ABORT;
+	mad_port_deliver(&r.wire.end[1].port, &q.segment);
+	assert_int_equal(r.server.transfers.n, TRANSFERS_PER_PEER - 1);
+	for (unsigned i = 0; i < 700; i++)
+		wire_step(&r.wire);
+	assert_int_equal(r.server.transfers.n, TRANSFERS_PER_PEER - 1);
+	for (unsigned i = 0; i < 400; i++)
+		wire_step(&r.wire);
+	assert_int_equal(r.server.transfers.n, 0);
+	/* Longer than is allowed, and not wanted at all. */
+	r.server.transfers.opts.receive_max = 500;
+	long_start(&q, 1, 5, 501);
+	while (long_next(&q, &r))
+		continue;
+	r.server.transfers.opts.request = NULL;
+	long_start(&q, 1, 5, 1);
+	long_next(&q, &r);
+	assert_int_equal(r.server.transfers.n, 0);
+	assert_int_equal(r.server.n_long, 0);
+	long_start(&q, 1, 5, 501);
+	r.server.transfers.opts.request = serve_long;
+	long_next(&q, &r); /* under way at the end */
 	rig_end(&r);
 }
 
@@ -386,7 +473,8 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_asked_again),
-		cmocka_unit_test(test_multi),
+		cmocka_unit_test(test_long_requests),
+		cmocka_unit_test(test_long_requests_end),
 		cmocka_unit_test(test_last_again),
 	};
 
