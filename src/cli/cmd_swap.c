@@ -25,7 +25,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RESERVE_KIB 32768u /* vm.min_free_kbytes; 16384 was too little */
 #define PRIORITY 10
 #define PRIORITY_MAX 32767
 #define POLL_US 10000
@@ -205,23 +204,16 @@ static int turn_on(struct on *o, struct err *e)
 	return err ? err : make_area(o, e);
 }
 
-/* Packets that bring pages back need memory at once, and what the kernel keeps
- * for that is its reserve. */
 static void warn_reserve(struct cli *cli)
 {
-	FILE *f = fopen("/proc/sys/vm/min_free_kbytes", "re");
-	unsigned kib = RESERVE_KIB;
+	unsigned kib;
 
-	if (f && fscanf(f, "%u", &kib) != 1)
-		kib = RESERVE_KIB;
-	if (f)
-		fclose(f);
-	if (kib < RESERVE_KIB)
+	if (area_reserve_is_small(&kib))
 		fprintf(cli->err,
 		        "causeway: vm.min_free_kbytes is %u: without free "
 		        "memory the kernel may not have enough for packets, "
 		        "and stop; 'sysctl vm.min_free_kbytes=%u'\n",
-		        kib, RESERVE_KIB);
+		        kib, AREA_RESERVE_KIB);
 }
 
 static void warn(struct cli *cli, const struct realtime_got *got)
@@ -245,10 +237,10 @@ static int print_on(struct on *o)
 	struct json_object *reply;
 	char size[24];
 
+	warn(o->cli, &o->shared->guard);
+	if (!cli_option(o->cli, "store"))
+		warn_reserve(o->cli);
 	if (!o->cli->json) {
-		warn(o->cli, &o->shared->guard);
-		if (!cli_option(o->cli, "store"))
-			warn_reserve(o->cli);
 		fprintf(o->cli->out, "the kernel swaps to %s, %s\n", o->path,
 		        print_size(o->size, size));
 		return RPC_OK;

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "control/describe.h"
+#include "kswap/area.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -155,6 +156,36 @@ static void look_at_far(struct daemon *n, struct json_object *out)
 		     "gives more memory than this machine has gets none");
 }
 
+/* What `causeway swap` needs, once it is on: docs/far.md. */
+static void look_at_swap(struct daemon *n, struct json_object *out)
+{
+	struct area all[AREAS_MAX];
+	unsigned n_areas = area_list(all, AREAS_MAX), n_served = 0, kib;
+
+	for (unsigned i = 0; i < n_areas; i++) {
+		if (area_is_served(&all[i]))
+			n_served++;
+		else
+			find(out, "error", "causeway swap off",
+			     "nobody serves the swap device %s any more: what "
+			     "was in it is lost",
+			     all[i].path);
+	}
+	if (!n_served)
+		return;
+	if (area_reserve_is_small(&kib))
+		find(out, "warning", "sysctl vm.min_free_kbytes=32768",
+		     "vm.min_free_kbytes is %u: without free memory the kernel "
+		     "may not have enough for the packets that bring swapped "
+		     "pages back",
+		     kib);
+	if (!n->opts->realtime)
+		find(out, "warning", "start causewayd with --realtime",
+		     "the kernel swaps by way of this daemon, which is neither "
+		     "locked in memory nor real-time: when no page is free it "
+		     "may have to wait for the memory that it should free");
+}
+
 /* Who starts the program is not known here; the user of the daemon is. */
 static void look_at_rights(struct daemon *n, struct json_object *out)
 {
@@ -173,7 +204,7 @@ void daemon_doctor(struct rpc_call *call, struct json_object *params)
 	static void (*const looks[])(struct daemon * n,
 	                             struct json_object * out) = {
 		look_at_key,     look_at_folder, look_at_limits,
-		look_at_windows, look_at_far,    look_at_rights,
+		look_at_windows, look_at_far, look_at_swap, look_at_rights,
 	};
 	struct json_object *o = json_object_new_object();
 	struct json_object *findings = json_object_new_array();

@@ -6,6 +6,7 @@
 #include "control/metrics.h"
 #include "control/metrics_http.h"
 #include "fabric/node.h"
+#include "kswap/area.h"
 #include "window/window.h"
 
 #include <stdio.h>
@@ -474,6 +475,33 @@ static void put_programs(const struct page *p)
 	json_object_put(list);
 }
 
+/* -- swap ------------------------------------------------------------------ */
+
+static void put_swap(const struct page *p)
+{
+	struct area all[AREAS_MAX];
+	unsigned n = area_list(all, AREAS_MAX);
+
+	if (n == 0)
+		return;
+	metrics_family(p->f, "causeway_swap_size_bytes", METRICS_GAUGE, "bytes",
+	               "What the kernel may swap out by us");
+	for (unsigned i = 0; i < n; i++)
+		metrics_value(p->f, "causeway_swap_size_bytes",
+		              LABELS("device", all[i].path), all[i].size);
+	metrics_family(p->f, "causeway_swap_used_bytes", METRICS_GAUGE, "bytes",
+	               "What it has swapped out");
+	for (unsigned i = 0; i < n; i++)
+		metrics_value(p->f, "causeway_swap_used_bytes",
+		              LABELS("device", all[i].path), all[i].used);
+	metrics_family(p->f, "causeway_swap_served", METRICS_GAUGE, NULL,
+	               "1: somebody serves it; 0: what was in it is lost");
+	for (unsigned i = 0; i < n; i++)
+		metrics_value(p->f, "causeway_swap_served",
+		              LABELS("device", all[i].path),
+		              area_is_served(&all[i]));
+}
+
 /* -- the page ------------------------------------------------------------- */
 
 static void render(void *ctx, FILE *f)
@@ -490,6 +518,7 @@ static void render(void *ctx, FILE *f)
 	put_volumes(&p);
 	put_stacks(&p);
 	put_programs(&p);
+	put_swap(&p);
 	put_subnet(&p);
 	daemon_on_fabric(n, put_fabric, f);
 	metrics_end(f);

@@ -119,6 +119,16 @@ unsigned area_list(struct area *out, unsigned max)
 	return n;
 }
 
+bool area_reserve_is_small(unsigned *kib)
+{
+	FILE *f = fopen("/proc/sys/vm/min_free_kbytes", "re");
+	bool known = f && fscanf(f, "%u", kib) == 1;
+
+	if (f)
+		fclose(f);
+	return known && *kib < AREA_RESERVE_KIB;
+}
+
 static void read_memory(struct area_room *room, uint64_t *total)
 {
 	FILE *f = fopen("/proc/meminfo", "re");

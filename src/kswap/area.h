@@ -38,6 +38,16 @@ bool area_is_served(const struct area *a);
 /* The areas of ours that are on.  @return how many, at most `max`. */
 unsigned area_list(struct area *out, unsigned max);
 
+/*
+ * What the kernel keeps back for packets that bring pages home, KiB
+ * (vm.min_free_kbytes): with less than this it may stop when no page is free
+ * (docs/far.md).
+ */
+#define AREA_RESERVE_KIB 32768u
+
+/* @return whether it keeps back less; *kib is how much. */
+bool area_reserve_is_small(unsigned *kib);
+
 /* What it takes to bring back what is in `a`. */
 struct area_room {
 	uint64_t needed;    /* in use there, and a reserve */

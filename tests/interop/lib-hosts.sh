@@ -156,7 +156,7 @@ two_donors() {
 	local name file=()
 	hosts alpha beta gamma
 	for name in alpha beta gamma; do
-		node $name
+		node $name --metrics "unix:$work/$name.metrics"
 	done
 	for name in beta gamma; do
 		on alpha node add $name "$(addresses $name)" >/dev/null

@@ -6,6 +6,7 @@
 # every word is right; what cannot be brought back is not.
 # shows S16 (the host's kernel), S18, S21, S22
 . "$(dirname "$0")/lib-swap.sh"
+need curl
 
 two_donors 176M
 donors=beta/far,gamma/far
@@ -21,6 +22,15 @@ on alpha swap on --size 1M --donor $donors 2>/dev/null && fail "a second one"
 swap() {
 	{ on alpha --json swap status || [ $? -eq 4 ]; } | jq -r "$1"
 }
+# metric NAME: of alpha's, about the device.
+metric() {
+	curl -sSf --unix-socket "$work/alpha.metrics" http://localhost/metrics |
+		sed -n "s,^causeway_swap_$1{device=\"$device\"} ,,p"
+}
+# finds WORDS: alpha's doctor.
+finds() {
+	{ on alpha doctor || true; } | says "$@"
+}
 worker_is_not() {
 	[ "$(swap .worker)" != "$1" ] && [ "$(swap .worker)" != 0 ]
 }
@@ -30,6 +40,11 @@ kill_worker() {
 	kill -KILL "$pid"
 	wait_for 10 worker_is_not "$pid" || fail "no new worker"
 }
+
+[ "$(metric size_bytes)" = $(((160 << 20) - 4096)) ] ||
+	fail "size: $(metric size_bytes)"
+[ "$(metric served)" = 1 ] || fail "not served"
+finds 'start causewayd with --realtime' || fail "$(on alpha doctor)"
 
 # What version 1 of cgroups would kill, swap or no swap.
 seq 1 400000 | shuf --random-source=<(yes) >"$work/numbers"
@@ -68,6 +83,7 @@ grep -q 'setuid' "$work/said" || fail "$(cat "$work/said")"
 
 keeper=$(swap .keeper)
 on alpha swap off
+finds swap && fail "$(on alpha doctor)"
 gone "$keeper" || fail "the keeper is still there"
 says "$device" /proc/swaps && fail "$device is still on"
 [ ! -e "/sys/block/${device#/dev/}/loop" ] || fail "$device is still set up"
@@ -88,6 +104,8 @@ not_served() {
 }
 kill -KILL "$(swap .keeper)"
 wait_for 10 not_served || fail "killed, it serves"
+[ "$(metric served)" = 0 ] || fail "served by nobody, it says otherwise"
+finds 'nobody serves the swap device' || fail "$(on alpha doctor)"
 on alpha run --local 16M --via swap -- true 2>"$work/said" &&
 	fail "it ran on what nobody serves"
 grep -q 'on and served' "$work/said" || fail "$(cat "$work/said")"
