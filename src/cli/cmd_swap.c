@@ -52,8 +52,8 @@ static int failed(struct cli *cli, const struct err *e)
 	return cli_fail(cli, &error);
 }
 
-/* What the keeper here says; NULL: there is none. */
-static struct json_object *ask_keeper(struct cli *cli)
+/* What the keeper here says; NULL: there is none, or it is there and silent. */
+static struct json_object *ask_keeper(struct cli *cli, bool *silent)
 {
 	AUTO_FREE char *socket = beside(cli, "swap.sock");
 	struct json_object *reply = NULL;
@@ -61,10 +61,14 @@ static struct json_object *ask_keeper(struct cli *cli)
 	struct rpc_sync sync;
 	struct err e = { 0 };
 
+	*silent = false;
 	if (!socket || rpc_sync_open(socket, &sync, &e) != 0)
 		return NULL;
-	if (rpc_sync_call(&sync, SWAP_STATUS, NULL, STATUS_MS, &reply, &error))
+	if (rpc_sync_call(&sync, SWAP_STATUS, NULL, STATUS_MS, &reply,
+	                  &error)) {
+		*silent = strcmp(error.code, "ETIMEDOUT") == 0;
 		reply = NULL;
+	}
 	rpc_sync_close(&sync);
 	return reply;
 }
@@ -259,11 +263,12 @@ int cmd_swap_on(struct cli *cli)
 		        .shared_fd = -1,
 		        .device = -1,
 		        .mount = -1 };
-	struct json_object *keeper = ask_keeper(cli);
+	bool silent;
+	struct json_object *keeper = ask_keeper(cli, &silent);
 	struct err e = { 0 };
 	int status = take_options(&o);
 
-	if (!status && keeper) {
+	if (!status && (keeper || silent)) {
 		err_set(&e, -EEXIST,
 		        "this node has a swap device already; end it with "
 		        "'causeway swap off' first");
@@ -285,13 +290,19 @@ int cmd_swap_on(struct cli *cli)
 
 /* -- off ------------------------------------------------------------------- */
 
-static int no_device(struct cli *cli)
+static int no_device(struct cli *cli, bool silent)
 {
 	struct err e = { 0 };
 
-	err_set(&e, -ENOENT,
-	        "this node has no swap device; make one with "
-	        "'causeway swap on'");
+	if (silent)
+		err_set(&e, -ETIMEDOUT,
+		        "the process that serves this node's swap device does "
+		        "not answer; see swap.log beside the control socket, "
+		        "and try again");
+	else
+		err_set(&e, -ENOENT,
+		        "this node has no swap device; make one with "
+		        "'causeway swap on'");
 	return failed(cli, &e);
 }
 
@@ -324,14 +335,15 @@ static void wait_for_end(struct json_object *keeper)
 
 int cmd_swap_off(struct cli *cli)
 {
-	struct json_object *keeper = ask_keeper(cli);
+	bool silent;
+	struct json_object *keeper = ask_keeper(cli, &silent);
 	struct area a = { .path = "" };
 	struct err e = { 0 };
 	char used[24];
 	int status = 0;
 
-	if (!find_area(keeper, &a))
-		status = no_device(cli);
+	if (silent || !find_area(keeper, &a))
+		status = no_device(cli, silent);
 	else if (check_room(&a, &e) || area_off(a.path, &e))
 		status = failed(cli, &e);
 	if (!status) {
@@ -447,13 +459,13 @@ static void print_status(FILE *f, const struct area *a,
 
 int cmd_swap_status(struct cli *cli)
 {
-	struct json_object *keeper = ask_keeper(cli), *o;
+	bool silent, lost;
+	struct json_object *keeper = ask_keeper(cli, &silent), *o;
 	struct area a;
-	bool lost;
 
-	if (!find_area(keeper, &a)) {
+	if (silent || !find_area(keeper, &a)) {
 		json_object_put(keeper);
-		return no_device(cli);
+		return no_device(cli, silent);
 	}
 	if (cli->json) {
 		o = keeper ? json_object_get(keeper) : json_object_new_object();

@@ -203,8 +203,8 @@ void daemon_doctor(struct rpc_call *call, struct json_object *params)
 {
 	static void (*const looks[])(struct daemon * n,
 	                             struct json_object * out) = {
-		look_at_key,     look_at_folder, look_at_limits,
-		look_at_windows, look_at_far, look_at_swap, look_at_rights,
+		look_at_key, look_at_folder, look_at_limits, look_at_windows,
+		look_at_far, look_at_swap,   look_at_rights,
 	};
 	struct json_object *o = json_object_new_object();
 	struct json_object *findings = json_object_new_array();

@@ -81,7 +81,12 @@ on alpha run --local 32M --donor beta/far --copies 1 -- "$work/setuid" 48 1 \
 	2>"$work/said" || fail "setuid"
 grep -q 'setuid' "$work/said" || fail "$(cat "$work/said")"
 
+# A keeper that is there and says nothing is not none.
 keeper=$(swap .keeper)
+kill -STOP "$keeper"
+on alpha swap off 2>"$work/said" && fail "off, by a keeper that is stopped"
+kill -CONT "$keeper"
+grep -q 'does not answer' "$work/said" || fail "$(cat "$work/said")"
 on alpha swap off
 finds swap && fail "$(on alpha doctor)"
 gone "$keeper" || fail "the keeper is still there"
