@@ -8,8 +8,8 @@
 #include "mad/packet.h"
 #include "switch/ibnet_priv.h"
 
-/* LRH, BTH, DETH, payload, ICRC, VCRC */
-#define DATA_BYTES (8u + 12u + 8u + IBNET_DATA_PAYLOAD + 4u + 2u)
+/* LRH, GRH, BTH, DETH, payload, ICRC, VCRC */
+#define DATA_BYTES (8u + 40u + 12u + 8u + IBNET_DATA_PAYLOAD + 4u + 2u)
 #define DATA_QP_FIRST 0x10000u /* flow i has the queue pair this + i */
 
 struct data_packet {
@@ -35,10 +35,12 @@ struct data_flow {
 	struct ibnet_node *from;
 	uint32_t next; /* of the same host, in a ring */
 	uint16_t dlid;
-	uint8_t port;   /* it was last sent by; 0: none yet */
-	uint8_t old;    /* the one before, if it moves */
-	uint16_t slid;  /* it was last sent from */
-	uint64_t moved; /* tick since which it moves; 0: it does not (D4) */
+	bool is_global;   /* its packets have a GRH, */
+	uint8_t dgid[16]; /* to this */
+	uint8_t port;     /* it was last sent by; 0: none yet */
+	uint8_t old;      /* the one before, if it moves */
+	uint16_t slid;    /* it was last sent from */
+	uint64_t moved;   /* tick since which it moves; 0: it does not (D4) */
 	struct ibnet_flow_stats stats;
 	uint64_t marked;   /* received at the last ibnet_flow_silent() */
 	uint64_t expected; /* one more than the highest sequence seen */

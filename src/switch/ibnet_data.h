@@ -28,8 +28,8 @@
  *       that a switch has changed, pause until what went the old way has left
  *       that node, and IBNET_DATA_SETTLE ticks at least, so that it has
  *       arrived.  Many events within that time can still reorder;
- *   D5  a packet that fails a check (LID, P_Key, queue pair, CRC) is dropped
- *       by its receiver, or on the way by a switch that enforces partitions,
+ *   D5  a packet that fails a check (LID, GID, P_Key, queue pair, CRC) is
+ * dropped by its receiver, or on the way by a switch that enforces partitions,
  *       and counted.
  */
 #ifndef SWITCH_IBNET_DATA_H
@@ -78,7 +78,7 @@ struct ibnet_data_stats {
 /*
  * A flow from `from` to `dlid`.  Its source is the host's port 1, or, while
  * the host aggregates, its virtual LID.  `dlid` may be a multicast LID: then
- * each receiver counts, as duplicates.
+ * each receiver counts, as duplicates, and packets need a GID.
  *
  * @param id  its number, dense from 0
  * @return 0; -EINVAL: not a host, or no LID; -ENOSPC: IBNET_DATA_FLOWS;
@@ -86,6 +86,12 @@ struct ibnet_data_stats {
  */
 int ibnet_flow_add(struct ibnet_node *from, uint16_t dlid, uint32_t *id,
                    struct err *e);
+
+/*
+ * Give the flow's packets a GRH to that GID: of a port of the host that has
+ * the LID, or of the group (IBA 8.3; multicast packets have one always).
+ */
+void ibnet_flow_to_gid(struct ibnet *net, uint32_t id, const uint8_t gid[16]);
 
 /* Forget all flows and what is in flight; counters are zero afterwards. */
 void ibnet_flow_clear(struct ibnet *net);

@@ -74,6 +74,14 @@ int ibnet_flow_add(struct ibnet_node *from, uint16_t dlid, uint32_t *id,
 	return 0;
 }
 
+void ibnet_flow_to_gid(struct ibnet *net, uint32_t id, const uint8_t gid[16])
+{
+	struct data_flow *f = &net->data->flows[id];
+
+	f->is_global = true;
+	memcpy(f->dgid, gid, sizeof(f->dgid));
+}
+
 void ibnet_flow_clear(struct ibnet *net)
 {
 	struct ibnet_data *d = net->data;
@@ -163,6 +171,21 @@ static uint16_t first_pkey(const struct ibnet_port *p)
 	return SMP_PKEY_DEFAULT;
 }
 
+/* IBA 4.1.1: the subnet's prefix and a GUID of the port; 0 is its own, others
+ * were given to it. */
+static bool gid_of(const struct ibnet_port *p, unsigned index, uint8_t gid[16])
+{
+	be64 prefix = be64_put(p->info.subnet_prefix), guid;
+
+	if (index)
+		guid = be64_put(p->tables.guids ? p->tables.guids[index] : 0);
+	else
+		guid = be64_put(p->node->guid + p->number);
+	memcpy(gid, &prefix, sizeof(prefix));
+	memcpy(gid + 8, &guid, sizeof(guid));
+	return be64_get(guid) != 0;
+}
+
 static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
                      struct ibnet_port *p, uint16_t slid)
 {
@@ -191,6 +214,12 @@ static void send_one(struct ibnet_data *d, struct data_flow *f, uint32_t id,
 
 	if (!packet)
 		return; /* D2: the flow has to wait */
+	if (f->is_global) {
+		out.next = PACKET_GLOBAL;
+		out.hop_limit = 1;
+		gid_of(p, 0, out.sgid);
+		memcpy(out.dgid, f->dgid, sizeof(out.dgid));
+	}
 	memcpy(payload, &stamp, sizeof(stamp));
 	length = packet_encode(&out, packet->bytes, sizeof(packet->bytes));
 	if (length < 0) {
@@ -298,6 +327,24 @@ static void account(struct data_flow *f, uint64_t sequence)
 	f->stats.received++;
 }
 
+/* IBA 9.6.1: where a packet says so, and where it has to. */
+static bool gid_fits(const struct ibnet_port *at, const struct packet *in)
+{
+	bool to_many = in->dlid >= MAD_LID_MULTICAST_MIN;
+	uint8_t own[16];
+
+	if (in->next != PACKET_GLOBAL)
+		return !to_many;
+	if (in->dgid[0] == 0xff)
+		return to_many;
+	for (unsigned i = 1; i <= at->node->n_ports; i++)
+		for (unsigned k = 0; k < IBNET_GUIDS; k++)
+			if (gid_of(ibnet_port(at->node, i), k, own) &&
+			    memcmp(own, in->dgid, sizeof(own)) == 0)
+				return !to_many;
+	return false;
+}
+
 static bool accept(struct ibnet_data *d, struct ibnet_port *at,
                    const struct data_packet *packet)
 {
@@ -309,6 +356,8 @@ static bool accept(struct ibnet_data *d, struct ibnet_port *at,
 	    packet_decode(packet->bytes, packet->length, &in))
 		return false;
 	if (in.dlid < MAD_LID_MULTICAST_MIN && !ibnet_owns_lid(at, in.dlid))
+		return false;
+	if (!gid_fits(at, &in))
 		return false;
 	if (!data_pkey_fits(at, in.pkey)) {
 		at->counters.rcv_constraint_errors++;

@@ -427,6 +427,7 @@ static void groups_carry_packets_to_all_members(void **state)
 	assert_int_equal(
 		ibnet_flow_add(ibnet_node(r.net, "H00002"), m.mlid, &id, &e),
 		0);
+	ibnet_flow_to_gid(r.net, id, m.mgid);
 	ibnet_tick(r.net, 50);
 	ibnet_flow_run(r.net, false);
 	ibnet_tick(r.net, 200);

@@ -489,6 +489,7 @@ static void a_switch_enforces_partitions(void **state)
 
 static void multicast_reaches_every_member_once(void **state)
 {
+	static const uint8_t group[16] = { 0xff, 0x12, [15] = 7 };
 	struct ibnet_data_stats s;
 	struct rig r;
 	uint64_t sent, in;
@@ -504,6 +505,7 @@ static void multicast_reaches_every_member_once(void **state)
 		                 0);
 	}
 	add_flows(&r, "H00000", MAD_LID_MULTICAST_MIN, 1);
+	ibnet_flow_to_gid(r.net, 0, group);
 	ibnet_tick(r.net, 100);
 	rig_drain(&r);
 	s = stats(&r);
@@ -516,6 +518,49 @@ static void multicast_reaches_every_member_once(void **state)
 	assert_int_equal(in, 100);
 	ibnet_data_port(rig_port(&r, "H00003"), &sent, &in);
 	assert_int_equal(in, 100);
+	rig_fini(&r);
+}
+
+/* shows D5: a GID has to be the receiver's, and a group's has to be there. */
+static void a_packet_is_for_whom_its_gid_names(void **state)
+{
+	struct ibnet_port_view to;
+	struct ibnet_data_stats s;
+	uint8_t gid[16] = { 0xfe, 0x80 };
+	struct rig r;
+	be64 guid;
+
+	(void)state;
+	rig_init(&r, "clos:hosts=4,radix=8", NULL);
+	rig_bring_up(&r);
+	ibnet_view_port(rig_port(&r, "H00001"), &to);
+	for (unsigned i = 0; i < 5; i++) {
+		/* Its own, one that it is not given yet, then is, a group's. */
+		guid = be64_put(i == 0 ? to.guid : UINT64_C(0x77));
+		memcpy(gid + 8, &guid, 8);
+		if (i == 2) {
+			struct smp_guid_info g = { .guid = { 0, 0x77 } };
+
+			assert_int_equal(rig_set(&r, rig_port(&r, "H00001"),
+			                         MAD_ATTR_GUID_INFO, 0,
+			                         &smp_guid_info_table, &g),
+			                 0);
+		}
+		gid[0] = i == 3 ? 0xff : 0xfe;
+		if (i == 4)
+			gid[1] = 0xc0; /* another subnet's */
+		add_flows(&r, "H00000", to.lid, 1);
+		ibnet_flow_to_gid(r.net, 0, gid);
+		ibnet_tick(r.net, 100);
+		rig_drain(&r);
+		s = stats(&r);
+		assert_int_equal(s.flows.sent, 100);
+		assert_int_equal(s.flows.received, i % 2 ? 0 : i < 4 ? 100 : 0);
+		assert_int_equal(s.lost_refused, 100 - s.flows.received);
+		check_sums(&r);
+		ibnet_flow_clear(r.net);
+		ibnet_flow_run(r.net, true);
+	}
 	rig_fini(&r);
 }
 
@@ -710,6 +755,7 @@ int main(void)
 		cmocka_unit_test(partitions_are_kept_apart),
 		cmocka_unit_test(a_switch_enforces_partitions),
 		cmocka_unit_test(multicast_reaches_every_member_once),
+		cmocka_unit_test(a_packet_is_for_whom_its_gid_names),
 		cmocka_unit_test(packets_carry_virtual_lids_only),
 		cmocka_unit_test(backup_mode_uses_one_member_at_a_time),
 		cmocka_unit_test(a_storm_leaves_nothing_unaccounted_for),
