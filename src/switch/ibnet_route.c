@@ -146,8 +146,10 @@ static void arrive(struct ibnet *net, struct ibnet_port *at,
 	uint8_t mgmt_class = m->mad.header.mgmt_class;
 	bool response = method & MAD_METHOD_RESPONSE;
 
+	/* Managers send traps too: OpenSM 144, when it stands by. */
 	if (is_smp(&m->mad) && method == MAD_TRAP_REPRESS) {
-		sma_handle(at, m);
+		if (!ibnet_to_endpoint(at, m, true))
+			sma_handle(at, m);
 		return;
 	}
 	if (!response && is_smp(&m->mad) && !for_sm(&m->mad)) {

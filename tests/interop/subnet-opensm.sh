@@ -51,6 +51,11 @@ wait_for 60 grep -q standby "$work/subnet_umad.log" ||
 	fail "ours has not handed over"
 wait_for 30 grep -q 'Entering MASTER' "$work/osm.log" ||
 	fail "OpenSM did not accept"
+# What we set up does its first sweep no harm.
+wait_for 60 grep -q 'SUBNET UP' "$work/osm.log" || fail "its sweep does not end"
+master_is 10 || fail "OpenSM is not master"
+[ "$(at H00003 ibnetdiscover | grep -cE '^(Switch|Ca)')" = 54 ] ||
+	fail "nodes are missing"
 kill -9 "$opensm_pid"
 began=$SECONDS
 wait_for 10 master_is 1 || fail "ours has not taken over"
