@@ -335,7 +335,7 @@ static void receive(struct mad_agent *agent, const struct mad_datagram *d)
 	answer(a, d, m->data, sizeof(m->data));
 }
 
-/* What a request of one segment claims to hold is not asked: some say 0. */
+/* One segment brings a MAD's worth, however much of it its sender counts. */
 static void receive_long(struct transfers *ts, const struct mad_datagram *d,
                          const uint8_t *data, size_t length)
 {

@@ -59,10 +59,9 @@ void admin_count(const struct admin *a, uint64_t *queries, uint64_t *refused);
 
 /*
  * One request, decoded and decided: the whole of the SA but for the wire.
- * `asked`
- * are the bytes of its attribute: those in the MAD, or those of all segments
- * of which it is the first.  `out` gets the response's MAD; a table's records
- * are in *data, malloc()ed. For the fuzzer and tests as well.
+ * `asked` are the bytes of its attribute: those in the MAD, or those of all
+ * segments of which it is the first.  `out` gets the response's MAD; a table's
+ * records are in *data, malloc()ed.  For the fuzzer and tests as well.
  *
  * @return 1: send it; 0: nothing is to be sent.
  */

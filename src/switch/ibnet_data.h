@@ -29,8 +29,8 @@
  *       that node, and IBNET_DATA_SETTLE ticks at least, so that it has
  *       arrived.  Many events within that time can still reorder;
  *   D5  a packet that fails a check (LID, GID, P_Key, queue pair, CRC) is
- * dropped by its receiver, or on the way by a switch that enforces partitions,
- *       and counted.
+ *       dropped by its receiver, or on the way by a switch that enforces
+ *       partitions, and counted.
  */
 #ifndef SWITCH_IBNET_DATA_H
 #define SWITCH_IBNET_DATA_H
