@@ -188,8 +188,9 @@ static const struct field multi_path_record[] = {
 	HEX(service_id_low, 136, 56, 21),
 	GIDS(gid, 192, NONE),
 };
-const struct field_table sa_multi_path_record_table = TABLE(
-	"MultiPathRecord", 24 + 16 * SA_MULTI_PATH_GIDS, multi_path_record);
+const struct field_table sa_multi_path_record_table =
+	TABLE("MultiPathRecord", SA_MULTI_PATH_FIXED + 16 * SA_MULTI_PATH_GIDS,
+              multi_path_record);
 #undef T
 
 #define T struct sa_mc_member_record

@@ -436,15 +436,12 @@ static void expire(struct timer *timer)
 		list_append(&ts->queries, n);
 		expire_query(list_entry(n, struct transfer_query, link));
 	}
+	/* Nobody is told of these, so the list stays as it is meanwhile. */
 	LIST_FOREACH (r, &ts->requests) {
-		if (list_entry(r, struct request, link)->due_ns <= now) {
-			list_remove(r);
-			list_append(&late, r);
-		}
-	}
-	while ((n = list_pop(&late))) {
-		list_append(&ts->requests, n);
-		forget(ts, list_entry(n, struct request, link));
+		struct request *q = list_entry(r, struct request, link);
+
+		if (q->due_ns <= now)
+			forget(ts, q);
 	}
 	if (ts->n)
 		arm(ts);
