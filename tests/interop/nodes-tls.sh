@@ -29,12 +29,13 @@ on alpha window put beta/spare <"$work/in"
 link_down alpha 1
 on alpha window cat beta/spare | cmp - "$work/in" || fail "other bytes"
 
-# The same port without TLS: no link.
+# The same port without TLS: no link.  Both are down for a moment, so that
+# neither learns the other's TLS addresses from it.
 link_up alpha 1
 on alpha node remove beta
 end_node beta TERM
-node beta
 end_node alpha TERM
+node beta
 node alpha
 on alpha node add beta "$(addresses beta)"
 sleep 1.5
