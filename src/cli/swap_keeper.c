@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "core/log.h"
 #include "core/reactor.h"
+#include "core/realtime.h"
 #include "kswap/keeper.h"
 #include "rpc/server.h"
 
@@ -13,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -98,7 +98,7 @@ static void status(struct rpc_call *call, struct json_object *params)
 	(void)params;
 	add_number(o, "keeper", (uint64_t)getpid());
 	add_number(o, "worker", (uint64_t)keeper_worker(&k->keeper));
-	add_number(o, "workers", k->keeper.child.starts);
+	add_number(o, "workers", s->takeovers + 1);
 	add_number(o, "copies", k->opts->donors->copies);
 	add_number(o, "away", s->away * FAR_PAGE);
 	add_number(o, "zero_reads", s->zero_reads);
@@ -192,13 +192,16 @@ void swap_keep(const struct swap_keeper *o)
 	detach(o);
 	make_argv(&k);
 	k.keeper.argv = k.argv;
+	/* It must not wait for what it serves, and what its workers share stays
+	 * in memory from one to the next. */
+	(void)realtime_lock();
+	shared_populate(o->shared);
 	if (begin(&k, &e)) {
 		o->shared->code = e.code;
 		memcpy(o->shared->error, e.text, sizeof(o->shared->error));
 		shared_set_state(o->shared, SHARED_FAILED);
 		_exit(RPC_FAILED);
 	}
-	(void)mlockall(MCL_CURRENT); /* it must not wait for what it serves */
 	reactor_run(k.keeper.reactor);
 	keeper_stop(&k.keeper);
 	rpc_server_destroy(k.rpc);

@@ -28,7 +28,7 @@ int swap_worker_main(int argc, char **argv)
 	o.n_donors = (unsigned)(argc - FIRST_DONOR);
 	if (worker_run(&o, &e) == 0)
 		return RPC_OK;
-	log_event(LOG_LEVEL_ERROR, "a swap device is not served", "text=%s",
+	log_event(LOG_LEVEL_ERROR, "a swap worker cannot serve", "text=%s",
 	          log_quote(words, sizeof(words), e.text));
 	return RPC_FAILED;
 }

@@ -84,6 +84,17 @@ static void look_at_key(struct daemon *n, struct json_object *out)
 		auth_key_wipe(&key);
 }
 
+static void look_at_listeners(struct daemon *n, struct json_object *out)
+{
+	if (list_empty(&n->fabric.peers) || n->opts->n_listen ||
+	    n->config.n_listen)
+		return;
+	find(out, "error",
+	     "give it addresses with 'listen:' and start causewayd again",
+	     "there are peers, but this node listens nowhere: they cannot "
+	     "answer when it asks for a window");
+}
+
 static void look_at_folder(struct daemon *n, struct json_object *out)
 {
 	struct stat st;
@@ -203,8 +214,9 @@ void daemon_doctor(struct rpc_call *call, struct json_object *params)
 {
 	static void (*const looks[])(struct daemon * n,
 	                             struct json_object * out) = {
-		look_at_key, look_at_folder, look_at_limits, look_at_windows,
-		look_at_far, look_at_swap,   look_at_rights,
+		look_at_key,    look_at_listeners, look_at_folder,
+		look_at_limits, look_at_windows,   look_at_far,
+		look_at_swap,   look_at_rights,
 	};
 	struct json_object *o = json_object_new_object();
 	struct json_object *findings = json_object_new_array();

@@ -37,6 +37,7 @@ struct child {
 	/* set by the owner before child_start() */
 	char *const *argv; /* NULL-ended; argv[0] is only a name */
 	const char *name;  /* for logs */
+	void *owner;       /* whose it is; may be NULL */
 	/*
 	 * Called before every start; fills in the descriptors to pass and
 	 * returns how many, or a negative errno (then the start is tried

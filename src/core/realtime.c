@@ -2,7 +2,9 @@
 #include "core/realtime.h"
 
 #include <errno.h>
+#include <link.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +16,33 @@
 static int32_t status(int result)
 {
 	return result ? -errno : 0;
+}
+
+/* What was never run is not here yet, and may have to come from the swap that
+ * this process serves: a program's file can lie in a tmpfs. */
+static int lock_program(struct dl_phdr_info *program, size_t size, void *err)
+{
+	int32_t *first = err;
+
+	(void)size;
+	for (size_t i = 0; i < program->dlpi_phnum && !*first; i++) {
+		const ElfW(Phdr) *part = &program->dlpi_phdr[i];
+		uintptr_t at = program->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type == PT_LOAD)
+			*first = status(mlock((void *)at, part->p_memsz));
+	}
+	return *first;
+}
+
+int realtime_lock(void)
+{
+	struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
+	int32_t err;
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &no_limit);
+	err = status(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+	return err ? err : dl_iterate_phdr(lock_program, &err);
 }
 
 static int32_t pin(void)
@@ -33,10 +62,8 @@ static int32_t pin(void)
 void realtime_enter(struct realtime_got *got)
 {
 	const struct sched_param first = { .sched_priority = 1 };
-	struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &no_limit);
-	got->locked = status(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+	got->locked = realtime_lock();
 	got->pinned = pin();
 	got->fifo = got->pinned
 	                    ? got->pinned

@@ -16,14 +16,24 @@
 
 /* For each: 0, or the negative errno for which it was not to be had. */
 struct realtime_got {
-	int32_t locked;     /* mlockall: what is touched stays in memory */
+	int32_t locked;     /* mlockall: what is touched stays in memory, and
+	                     * the program and its libraries whole */
 	int32_t fifo;       /* SCHED_FIFO, priority 1 */
 	int32_t pinned;     /* to the last CPU that it may run on */
 	int32_t io_flusher; /* PR_SET_IO_FLUSHER: needs CAP_SYS_RESOURCE */
 };
 
-/* Get as much of it as is allowed for the calling thread (locked: the
- * process).  FIFO only together with a CPU. */
+/* The first of it: for a process of which such a thread is one, before the
+ * thread has all that it needs.  @return 0; a negative errno. */
+int realtime_lock(void);
+
+/*
+ * Get as much of it as is allowed for the calling thread (locked: the
+ * process).  FIFO only together with a CPU.
+ *
+ * From here on the thread should allocate next to nothing: what the kernel
+ * cannot give it, it tries to get for ever, and the CPU is its own.
+ */
 void realtime_enter(struct realtime_got *got);
 
 #endif /* CORE_REALTIME_H */

@@ -24,7 +24,43 @@ int keeper_worker(const struct keeper *k)
 {
 	int serves = __atomic_load_n(&k->shared->worker, __ATOMIC_ACQUIRE);
 
-	return k->child.pid && serves == k->child.pid ? serves : 0;
+	for (unsigned i = 0; i < k->n_children; i++)
+		if (serves && serves == k->child[i].pid)
+			return serves;
+	return 0;
+}
+
+static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
+{
+	const struct keeper *k = c->owner;
+
+	fds[0] = k->device;
+	fds[1] = k->shared_fd;
+	return 2;
+}
+
+static int start_worker(struct keeper *k, struct err *e)
+{
+	struct child *c = &k->child[k->n_children++];
+
+	*c = (struct child){ .argv = k->argv,
+		             .name = "swap-worker",
+		             .owner = k,
+		             .prepare = prepare };
+	return child_start(k->reactor, c, e);
+}
+
+/* Once the first one serves, and has said what the others need to know. */
+static void start_spare(struct keeper *k)
+{
+	struct err e = { 0 };
+	char words[sizeof(e.text)];
+
+	if (k->n_children == KEEPER_WORKERS || !start_worker(k, &e))
+		return;
+	k->n_children--; /* the next look tries again */
+	log_event(LOG_LEVEL_WARN, "no second worker", "error=%s",
+	          log_quote(words, sizeof(words), e.text));
 }
 
 static void look(struct timer *t)
@@ -36,6 +72,7 @@ static void look(struct timer *t)
 
 	if (keeper_worker(k)) {
 		k->down_ns = now;
+		start_spare(k);
 	} else if (shared_state(k->shared) == SHARED_FAILED) {
 		over(k, k->shared->code);
 		return;
@@ -46,15 +83,6 @@ static void look(struct timer *t)
 		return;
 	}
 	timer_start(k->reactor, &k->timer, LOOK_NS);
-}
-
-static int prepare(struct child *c, int fds[CHILD_FDS_MAX])
-{
-	const struct keeper *k = container_of(c, struct keeper, child);
-
-	fds[0] = k->device;
-	fds[1] = k->shared_fd;
-	return 2;
 }
 
 /* The kernel has let the file system go. */
@@ -71,19 +99,18 @@ int keeper_start(struct keeper *k, struct err *e)
 	k->over = false;
 	k->timer.fire = look;
 	k->down_ns = clock_now_ns();
-	k->child = (struct child){ .argv = k->argv,
-		                   .name = "swap-worker",
-		                   .prepare = prepare };
+	k->n_children = 0;
 	k->watch = (struct watch){ .fd = k->device, .ready = gone };
 	err = watch_start(k->reactor, &k->watch);
 	if (!err)
 		err = timer_start(k->reactor, &k->timer, LOOK_NS);
 	if (err)
 		return err_set(e, err, "no descriptor to watch /dev/fuse with");
-	return child_start(k->reactor, &k->child, e);
+	return start_worker(k, e);
 }
 
 void keeper_stop(struct keeper *k)
 {
-	child_stop(&k->child, GRACE_MS);
+	for (unsigned i = 0; i < k->n_children; i++)
+		child_stop(&k->child[i], GRACE_MS);
 }

@@ -5,13 +5,18 @@
  *              worker serves           killed
  *      START ----------------> UP ----------------> DOWN
  *        |                      ^                     |  | KEEPER_DOWN_MS
- *        | it cannot            '---- the next one ---'  v
+ *        | it cannot            '-- the spare serves -'  v
  *        '----------------------------------------------> ended
  *
- * It holds the file system's descriptor and the shared memory and does nothing
- * else.  When it ends, its descriptors close and the kernel fails every
- * request: nobody waits for a device that nobody serves.  When the loop device
- * lets the file go (swapoff), the file system ends and the keeper with it.
+ * Two workers run: one serves, and the spare has all that it needs and waits
+ * for the other's end (kswap/worker).  It has to be so: where no page is free,
+ * a worker that begins then waits for memory, and memory for the worker.
+ *
+ * The keeper holds the file system's descriptor and the shared memory, locked,
+ * and does nothing else.  When it ends, its descriptors close and the kernel
+ * fails every request: nobody waits for a device that nobody serves.  When the
+ * loop device lets the file go (swapoff), the file system ends and the keeper
+ * with it.
  */
 #ifndef KSWAP_KEEPER_H
 #define KSWAP_KEEPER_H
@@ -19,6 +24,7 @@
 #include "core/child.h"
 #include "kswap/shared.h"
 
+#define KEEPER_WORKERS 2u
 #define KEEPER_START_MS 60000u /* for the first worker to serve */
 #define KEEPER_DOWN_MS 15000u  /* then, without one that does */
 
@@ -34,7 +40,8 @@ struct keeper {
 	 * (-ETIMEDOUT, or what the first worker says). */
 	void (*ended)(struct keeper *k, int err);
 	/* the keeper's own */
-	struct child child;
+	struct child child[KEEPER_WORKERS];
+	unsigned n_children;
 	struct watch watch;
 	struct timer timer;
 	uint64_t down_ns;

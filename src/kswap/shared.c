@@ -120,6 +120,17 @@ void shared_detach(struct shared *s)
 		munmap(s, s->length);
 }
 
+bool shared_is_mine(int fd, bool wait)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int err;
+
+	do
+		err = fcntl(fd, wait ? F_SETLKW : F_SETLK, &all);
+	while (err && errno == EINTR);
+	return !err;
+}
+
 static void touch(void *from, uint64_t length)
 {
 	for (uint64_t at = 0; at < length; at += FAR_PAGE)

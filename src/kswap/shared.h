@@ -21,9 +21,12 @@
  *       write that is done again sends the same bytes, so that it is no
  *       matter which of the two arrives last.
  *
+ *   H4  one worker serves at a time: the one that holds the lock, which the
+ *       kernel takes from a process that has ended and gives to the next.
+ *
  * Cost       24 bytes for each page of the device, and KSWAP_SLOTS slots;
  *            all locked in memory.
- * Threads    One process writes at a time; the keeper reads the counters.
+ * Threads    The process that serves writes; the keeper reads the counters.
  */
 #ifndef KSWAP_SHARED_H
 #define KSWAP_SHARED_H
@@ -106,6 +109,7 @@ struct shared {
 	uint64_t discarded;   /* pages */
 	uint64_t bad_seals;   /* pages that came back as something else */
 	uint64_t again;       /* requests that a dead worker had left */
+	uint32_t takeovers;   /* by a worker, of what another had served */
 	struct shared_count read;
 	struct shared_count write;
 };
@@ -118,6 +122,10 @@ int shared_create(uint64_t size, bool encrypt, int *fd, struct shared **out,
  * @return 0; -EINVAL, -ENOMEM; with words. */
 int shared_attach(int fd, struct shared **out, struct err *e);
 void shared_detach(struct shared *s); /* NULL is allowed */
+
+/* Become the worker that serves (H4), or find that another is; `wait` until it
+ * has ended.  @return whether this one is; errno. */
+bool shared_is_mine(int fd, bool wait);
 
 /* Have all that a worker uses of it in memory. */
 void shared_populate(struct shared *s);

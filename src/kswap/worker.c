@@ -34,6 +34,7 @@ struct worker {
 	struct block_device *device;
 	struct source source[STORE_DONORS_MAX];
 	struct fuse_server *server;
+	bool is_spare; /* another one serves */
 };
 
 /* -- donors ---------------------------------------------------------------- */
@@ -96,7 +97,10 @@ static int reach_donor(struct worker *w, unsigned i, struct block_device **out,
 	uint64_t room;
 	int err = reach_open(&spec, &reach, &room, e);
 
-	return err ? err : donor_open(&o, &reach, out, e);
+	if (err)
+		return err;
+	memset(causeway_region_data(reach.region), 0, spec.region_bytes);
+	return donor_open(&o, &reach, out, e);
 }
 
 /* Donor `i`; *out is NULL if it cannot be had now. */
@@ -119,6 +123,15 @@ static int open_donor(struct worker *w, unsigned i, struct block_device **out,
 		               w->opts->donors[i]);
 	}
 	return err;
+}
+
+/* A spare does not call a donor lost that the one that serves may have. */
+static bool needs_all(const struct worker *w, struct block_device *donors[])
+{
+	for (unsigned i = 0; w->is_spare && i < w->opts->n_donors; i++)
+		if (!donors[i] && !w->shared->donor[i].lost)
+			return true;
+	return false;
 }
 
 /* Those that are not there get a stand-in. */
@@ -157,7 +170,7 @@ static int open_donors(struct worker *w, struct err *e)
 		n_open += !failed;
 		err = failed ? failed : err;
 	}
-	if (err && !is_first(w) && n_open > 0)
+	if (err && !is_first(w) && n_open > 0 && !needs_all(w, donors))
 		err = stand_in(w, donors);
 	if (!err)
 		return store_create(&o, &w->device, e);
@@ -198,14 +211,15 @@ static void warmed(struct block_request *q, int err)
 		reactor_stop(w->reactor);
 }
 
-/* As many requests, and as large, as there ever are: what lies below makes
- * its memory now. */
+/* As many requests as there ever are: what lies below makes its memory now.
+ * The first worker's are as large as any, for the daemon's sake; after it
+ * somebody waits, and pages do. */
 static int warm_up(struct worker *w, struct err *e)
 {
 	AUTO_FREE struct warm *warm = calloc(SHARED_SLOTS, sizeof(*warm));
 	AUTO_FREE uint8_t *sink = malloc(SHARED_REQUEST);
-	uint64_t length =
-		w->shared->size < SHARED_REQUEST ? FAR_PAGE : SHARED_REQUEST;
+	bool is_large = is_first(w) && w->shared->size >= SHARED_REQUEST;
+	uint64_t length = is_large ? SHARED_REQUEST : FAR_PAGE;
 	unsigned left = SHARED_SLOTS;
 
 	if (!warm || !sink)
@@ -235,33 +249,75 @@ static void ended(void *ctx)
 	reactor_stop(w->reactor);
 }
 
-static int begin(struct worker *w, struct err *e)
+/* Have all that it takes to serve. */
+static int get_ready(struct worker *w, struct err *e)
 {
 	const struct reactor_opts ro = { .name = "swap",
 		                         .spin_max_us = SPIN_US,
 		                         .uring_depth = DEPTH };
-	struct fuse_server_opts so = {
-		.fd = w->opts->device,
-		.ended = ended,
-		.ctx = w,
-	};
 	int err = reactor_create(&ro, &w->reactor, e);
 
 	if (err)
 		return err;
 	reactor_bind(w->reactor);
+	(void)realtime_lock(); /* realtime_enter() says how it went */
 	err = open_device(w, e);
 	if (err)
 		return err;
-	realtime_enter(&w->shared->guard);
 	shared_populate(w->shared);
-	err = warm_up(w, e);
+	return warm_up(w, e);
+}
+
+/* What the one before knew of donors is so. */
+static void take_over(struct worker *w)
+{
+	for (unsigned i = 0; i < w->opts->n_donors; i++) {
+		const struct shared_donor *d = &w->shared->donor[i];
+
+		if (d->lost && w->source[i].dev)
+			store_lose(w->device, i, d->why);
+	}
+}
+
+static int serve(struct worker *w, struct err *e)
+{
+	struct fuse_server_opts so = {
+		.fd = w->opts->device,
+		.reactor = w->reactor,
+		.shared = w->shared,
+		.device = w->device,
+		.ended = ended,
+		.ctx = w,
+	};
+	int err;
+
+	take_over(w);
+	err = fuse_server_create(&so, &w->server, e);
 	if (err)
 		return err;
-	so.reactor = w->reactor;
-	so.shared = w->shared;
-	so.device = w->device;
-	return fuse_server_create(&so, &w->server, e);
+	w->shared->takeovers += !is_first(w);
+	__atomic_store_n(&w->shared->worker, (int32_t)getpid(),
+	                 __ATOMIC_RELEASE);
+	shared_set_state(w->shared, SHARED_SERVING);
+	reactor_run(w->reactor);
+	return 0;
+}
+
+static int begin(struct worker *w, struct err *e)
+{
+	struct realtime_got guard;
+	int err;
+
+	w->is_spare = !shared_is_mine(w->opts->shared, false);
+	err = get_ready(w, e);
+	if (err)
+		return err;
+	realtime_enter(&guard);
+	if (!shared_is_mine(w->opts->shared, true))
+		return err_set(e, -errno, "cannot wait for my turn: %s",
+		               strerror(errno));
+	w->shared->guard = guard;
+	return serve(w, e);
 }
 
 /* Only the first worker's failure is told to somebody. */
@@ -282,13 +338,7 @@ int worker_run(const struct worker_opts *opts, struct err *e)
 	if (err)
 		return err;
 	err = begin(&w, e);
-	if (err) {
+	if (err)
 		report(&w, e);
-		return err;
-	}
-	__atomic_store_n(&w.shared->worker, (int32_t)getpid(),
-	                 __ATOMIC_RELEASE);
-	shared_set_state(w.shared, SHARED_SERVING);
-	reactor_run(w.reactor);
-	return 0; /* the process ends, and its memory with it */
+	return err; /* the process ends, and its memory with it */
 }

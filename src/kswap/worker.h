@@ -5,12 +5,14 @@
  * It opens the donors, or the drive, makes the store over them, goes once
  * through all that a full load needs, so that nothing is allocated later,
  * becomes as safe from a lack of memory as it is allowed to (core/realtime),
- * and serves until the file system is gone.  It may be killed at any time:
- * kswap/keeper starts the next one, which goes on (kswap/shared).
+ * waits until no other worker serves (shared_is_mine()), and serves until the
+ * file system is gone.  It may be killed at any time: the spare goes on, and
+ * kswap/keeper starts another (kswap/shared).
  *
  * A donor that failed under a worker before it may lack writes: it is not
  * asked again.  One that cannot be opened again is left out too, if another
- * can: then it is not this node's daemon that is away.
+ * can: then it is not this node's daemon that is away.  A spare leaves none
+ * out: it ends, and the next one may have more luck.
  */
 #ifndef KSWAP_WORKER_H
 #define KSWAP_WORKER_H

@@ -82,7 +82,9 @@ static void refuse_window(struct process *p, enum bridge_type type,
 	             : err == -ENOENT ? "no window of that name"
 	             : err == -ESTALE ? "the key was revoked or has expired"
 	             : err == -EBUSY  ? "busy, or too many wrong keys"
-	             : err == -ETIMEDOUT ? "no answer in time"
+	             : err == -ETIMEDOUT
+	                     ? "no answer in time; it answers to where this "
+	                       "node listens: see 'causeway doctor'"
 	                                 : strerror(-err));
 }
 
