@@ -4,7 +4,7 @@
 # A machine without a free page left, whose kernel swaps to two donors by TCP:
 # it needs memory to free memory.  Again and again (CYCLES) a program wants
 # more than there is, and the process that serves the swap device is killed
-# while it does: every word is right, and nothing waits for 5 seconds.
+# while it does: every word is right, and nothing waits longer than STALL_MS.
 # shows S16 (no free pages), S18
 . "$(dirname "$0")/../interop/lib-hosts.sh"
 . "$(dirname "$0")/boot.sh"
@@ -12,6 +12,7 @@
 get_guest
 tests=${CAUSEWAY_BUILD:-$root/build}/tests
 cycles=${CYCLES:-2}
+stall_ms=${STALL_MS:-15000} # the emulator shares its CPUs with others
 BOOT_SECONDS=$((120 + cycles * 60))
 
 # The guest takes alpha's place at the first switch.
@@ -25,7 +26,7 @@ ip -n "$(space switch0)" tuntap add tap0 mode tap
 ip -n "$(space switch0)" link set tap0 master bridge0 up
 
 {
-	echo "cycles=$cycles path=$(dirname "$(command -v causeway)") tests=$tests"
+	echo "cycles=$cycles stall_ms=$stall_ms path=$(dirname "$(command -v causeway)") tests=$tests"
 	echo "beta=$(address beta 0):$port gamma=$(address gamma 0):$port"
 	cat <<'EOS'
 export PATH="$PATH:$path" TMPDIR=/tmp
@@ -60,14 +61,14 @@ cw swap on --size 120M --donor beta/far,gamma/far || exit 1
 n=0
 while [ $n -lt "$cycles" ]; do
 	n=$((n + 1))
-	"$tests/mem_check" 66 1 >/tmp/said &
+	"$tests/mem_check" $((66 + n % 3 * 6)) 1 >/tmp/said &
 	program=$!
 	sleep 1
 	try served || exit 1
 	kill -KILL "$(number worker)"
 	wait $program || exit 1
 	cat /tmp/said
-	[ "$(sed 's/.*longest \([0-9]*\) ms/\1/' /tmp/said)" -lt 5000 ] || exit 1
+	[ "$(sed 's/.*longest \([0-9]*\) ms/\1/' /tmp/said)" -lt "$stall_ms" ] || exit 1
 done
 cw swap status
 grep pswp /proc/vmstat
