@@ -448,10 +448,11 @@ static void print_status(FILE *f, const struct area *a,
 	}
 	fprintf(f,
 	        ", %s of it on donors; served by process %" PRIu64
-	        " (worker %" PRIu64 ")\n",
+	        " (worker %" PRIu64 "), %s\n",
 	        print_size(print_number(keeper, "away"), away),
-	        print_number(keeper, "worker"),
-	        print_number(keeper, "workers"));
+	        print_number(keeper, "worker"), print_number(keeper, "workers"),
+	        print_number(keeper, "spare") ? "another stands by"
+	                                      : "none stands by yet");
 	print_way(f, keeper, "read");
 	print_way(f, keeper, "write");
 	print_guards(f, keeper);

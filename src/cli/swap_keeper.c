@@ -98,6 +98,7 @@ static void status(struct rpc_call *call, struct json_object *params)
 	(void)params;
 	add_number(o, "keeper", (uint64_t)getpid());
 	add_number(o, "worker", (uint64_t)keeper_worker(&k->keeper));
+	add_number(o, "spare", (uint64_t)keeper_spare(&k->keeper));
 	add_number(o, "workers", s->takeovers + 1);
 	add_number(o, "copies", k->opts->donors->copies);
 	add_number(o, "away", s->away * FAR_PAGE);

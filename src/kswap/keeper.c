@@ -20,14 +20,27 @@ static void over(struct keeper *k, int err)
 	k->ended(k, err);
 }
 
-int keeper_worker(const struct keeper *k)
+/* `pid` if it is a worker that lives. */
+static int living(const struct keeper *k, const int32_t *pid)
 {
-	int serves = __atomic_load_n(&k->shared->worker, __ATOMIC_ACQUIRE);
+	int worker = __atomic_load_n(pid, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; i < k->n_children; i++)
-		if (serves && serves == k->child[i].pid)
-			return serves;
+		if (worker && worker == k->child[i].pid)
+			return worker;
 	return 0;
+}
+
+int keeper_worker(const struct keeper *k)
+{
+	return living(k, &k->shared->worker);
+}
+
+int keeper_spare(const struct keeper *k)
+{
+	int spare = living(k, &k->shared->spare);
+
+	return spare == keeper_worker(k) ? 0 : spare;
 }
 
 static int prepare(struct child *c, int fds[CHILD_FDS_MAX])

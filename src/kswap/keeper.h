@@ -56,5 +56,7 @@ void keeper_stop(struct keeper *k);
 
 /* The process that serves; 0: none does now. */
 int keeper_worker(const struct keeper *k);
+/* The one that stands by, ready to; 0: none is. */
+int keeper_spare(const struct keeper *k);
 
 #endif /* KSWAP_KEEPER_H */

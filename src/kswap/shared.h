@@ -97,6 +97,7 @@ struct shared {
 	uint32_t encrypt;
 	uint32_t state;  /* enum shared_state; atomic */
 	int32_t worker;  /* process id of the one that serves; atomic */
+	int32_t spare;   /* of the one that is ready to; atomic */
 	int32_t code;    /* FAILED: a negative errno, ... */
 	char error[384]; /* ... and words */
 	struct realtime_got guard;

@@ -313,6 +313,8 @@ static int begin(struct worker *w, struct err *e)
 	if (err)
 		return err;
 	realtime_enter(&guard);
+	__atomic_store_n(&w->shared->spare, (int32_t)getpid(),
+	                 __ATOMIC_RELEASE);
 	if (!shared_is_mine(w->opts->shared, true))
 		return err_set(e, -errno, "cannot wait for my turn: %s",
 		               strerror(errno));

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define QUIET_NS (100 * NS_PER_MS) /* between events of one kind */
-#define LOOK_NS (3 * NS_PER_S)     /* between looks for managers */
+#define LOOK_MS 3000u              /* between looks for managers */
+#define LOOK_SOON_MS 200u          /* when there was none lately */
 #define YIELD_MS 2000u             /* then the handover is tried again */
 #define PEERS_MS 1000u             /* a master shows itself to the others */
 
@@ -41,6 +42,21 @@ static void refuse_stranger(struct subnet *s, uint64_t guid, const char *what)
 	           "the manager with GUID 0x%016lx is not on the allow-list: "
 	           "%s",
 	           (unsigned long)guid, what);
+}
+
+/* Another manager has to be looked for at once instead of at the next sweep;
+ * but not again and again. */
+static void look(struct subnet *s)
+{
+	uint64_t now = reactor_now_ns(s->reactor);
+	uint64_t wait_ms = LOOK_SOON_MS;
+
+	if (s->look_after_ns > now)
+		wait_ms = (s->look_after_ns - now) / NS_PER_MS + 1;
+	if (wait_ms > LOOK_MS)
+		return; /* a look is coming */
+	s->look_after_ns = now + (wait_ms + LOOK_MS) * NS_PER_MS;
+	subnet_add_work(s, WORK_ALL, 0, wait_ms);
 }
 
 /* -- asking others --------------------------------------------------------- */
@@ -122,7 +138,7 @@ static void send_info(struct subnet *s, const struct election_peer *p,
 		i.state = SMP_SM_MASTER;
 	smp_put(m, &smp_sm_info_table, &i);
 	mad_smp(m)->m_key = be64_put(s->opts.m_key);
-	if (!set_way(s, p, m, !poll || ++s->poll_count % 2))
+	if (!set_way(s, p, m, !poll || s->poll_directed))
 		return;
 	s->manager_busy = poll ? MANAGER_POLL : MANAGER_TELL;
 	s->manager_q.done = told;
@@ -134,12 +150,15 @@ void subnet_poll(struct timer *t)
 	struct subnet *s = container_of(t, struct subnet, poll);
 	const struct election *e = &s->election;
 	bool master = e->state == ELECTION_MASTER;
-	unsigned whom = e->master;
+	unsigned whom = e->master, n = 1;
 
 	if ((e->state != ELECTION_STANDBY && !master) || s->stopping)
 		return;
-	if (master && e->n_peers > 0)
-		whom = s->poll_count / 2 % e->n_peers; /* each both ways */
+	if (master && e->n_peers > 0) {
+		n = e->n_peers;
+		whom = s->poll_count % n;
+	}
+	s->poll_directed = s->poll_count++ / n % 2;
 	if (whom < e->n_peers)
 		send_info(s, &e->peer[whom], MAD_GET, 0);
 	timer_start(s->reactor, &s->poll,
@@ -240,14 +259,13 @@ static bool is_better(const struct subnet *s, uint8_t priority, uint64_t guid)
 /*
  * Somebody asks how we are: a manager that stands by for us.  One that we have
  * not met, that is better, or that says that it is master (two took over at
- * the same time) makes us look at once instead of at the next sweep; but not
- * again and again.  Its M_Key is right, or this would not have come here.
+ * the same time) is looked for.  Its M_Key is right, or this would not have
+ * come here.
  */
 static void notice_poller(struct subnet *s, uint16_t lid,
                           const struct smp_sm_info *i)
 {
 	const struct election *e = &s->election;
-	uint64_t now = reactor_now_ns(s->reactor);
 	bool known = false;
 
 	for (unsigned k = 0; k < e->n_peers; k++) {
@@ -257,11 +275,9 @@ static void notice_poller(struct subnet *s, uint16_t lid,
 			known |= !is_better(s, p->priority, p->guid);
 	}
 	known &= !i->guid || i->state != SMP_SM_MASTER;
-	if (known || !subnet_is_master(s) || s->phase != PHASE_IDLE ||
-	    now < s->look_after_ns || (i->guid && !election_allows(e, i->guid)))
-		return;
-	s->look_after_ns = now + LOOK_NS;
-	subnet_add_work(s, WORK_ALL, 0, 200);
+	if (!known && subnet_is_master(s) &&
+	    (!i->guid || election_allows(e, i->guid)))
+		look(s);
 }
 
 static void got_info(struct subnet *s, const struct mad_datagram *d)

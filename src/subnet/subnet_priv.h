@@ -157,6 +157,7 @@ struct subnet {
 	struct transact_request manager_q; /* handover, acknowledge, poll */
 	enum { MANAGER_IDLE, MANAGER_POLL, MANAGER_TELL } manager_busy;
 	unsigned poll_count;
+	bool poll_directed;
 	uint64_t silent_manager; /* port GUID of the master that we replace */
 	uint64_t quiet_until_ns;
 	uint64_t look_after_ns;

@@ -44,8 +44,8 @@ try() { # until it succeeds, for a minute
 number() {
 	cw --json swap status | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | head -n 1
 }
-served() {
-	[ "$(number worker)" != 0 ]
+stands_by() { # and another serves
+	[ "$(number spare)" != 0 ]
 }
 (umask 077; cat /key >/tmp/key)
 printf 'node: alpha\ncluster_key: /tmp/key\nlisten: ["%s:7420"]\n' "$1" \
@@ -61,10 +61,10 @@ cw swap on --size 120M --donor beta/far,gamma/far || exit 1
 n=0
 while [ $n -lt "$cycles" ]; do
 	n=$((n + 1))
-	"$tests/mem_check" $((66 + n % 3 * 6)) 1 >/tmp/said &
+	"$tests/mem_check" $((66 + n % 3 * 4)) 1 >/tmp/said &
 	program=$!
 	sleep 1
-	try served || exit 1
+	try stands_by || exit 1
 	kill -KILL "$(number worker)"
 	wait $program || exit 1
 	cat /tmp/said
