@@ -11,6 +11,20 @@ bool election_allows(const struct election *e, uint64_t guid)
 	return e->n_allow == 0;
 }
 
+static bool is_proven(const struct election *e, uint64_t guid)
+{
+	for (unsigned i = 0; i < e->n_proven && i < ELECTION_PEERS; i++)
+		if (e->proven[i] == guid)
+			return true;
+	return !e->has_key;
+}
+
+void election_prove(struct election *e, uint64_t guid)
+{
+	if (e->has_key && !is_proven(e, guid))
+		e->proven[e->n_proven++ % ELECTION_PEERS] = guid;
+}
+
 static bool better(const struct election_peer *p, const struct election *e)
 {
 	if (p->priority != e->priority)
@@ -95,8 +109,9 @@ static enum election_action meet_master(struct election *e, unsigned at)
 {
 	if (e->state == ELECTION_DISCOVERING)
 		return stand_by(e, at);
-	if (!better(&e->peer[at], e))
-		return ELECTION_NOTHING; /* it will hand over to us */
+	/* A worse one will hand over to us. */
+	if (!better(&e->peer[at], e) || !is_proven(e, e->peer[at].guid))
+		return ELECTION_NOTHING;
 	e->other = at;
 	stand_by(e, at);
 	return ELECTION_RESIGN;
@@ -121,7 +136,8 @@ enum election_action election_decide(struct election *e, uint32_t pass)
 		return ELECTION_BECAME_MASTER;
 	}
 	at = best_in(e, ELECTION_STANDBY);
-	if (at < e->n_peers && better(&e->peer[at], e)) {
+	if (at < e->n_peers && better(&e->peer[at], e) &&
+	    is_proven(e, e->peer[at].guid)) {
 		e->other = at;
 		e->handing_over = true;
 		return ELECTION_HAND_OVER;

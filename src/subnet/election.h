@@ -8,12 +8,16 @@
  * better standby it hands over.  A standby whose master is silent for a number
  * of polls discovers and takes over.
  *
+ * On a fabric with an M_Key a manager that does not know it can say what it
+ * likes and rule nothing: who yielded to it would leave the fabric to nobody.
+ *
  * Managers that are not on the allow-list don't exist for it: they are counted,
  * and never obeyed.
  *
  * Invariants
  *   E1  of managers that see each other, all but one end up not master;
- *   E2  with an allow-list, nothing that a stranger says changes the state.
+ *   E2  with an allow-list, nothing that a stranger says changes the state;
+ *   E3  with an M_Key, a master yields only to who has proven that it knows it.
  */
 #ifndef SUBNET_ELECTION_H
 #define SUBNET_ELECTION_H
@@ -65,6 +69,9 @@ struct election {
 	enum election_state state;
 	const uint64_t *allow; /* borrowed */
 	unsigned n_allow;
+	bool has_key;                    /* the fabric has an M_Key */
+	uint64_t proven[ELECTION_PEERS]; /* GUIDs of who knows it */
+	unsigned n_proven;               /* ever; the last ones count */
 	struct election_peer peer[ELECTION_PEERS];
 	unsigned n_peers;
 	unsigned other;  /* the peer that an action is about */
@@ -82,6 +89,9 @@ void election_begin(struct election *e, uint32_t pass);
 
 /* SMInfo of another manager was read.  @return false: a stranger. */
 bool election_saw(struct election *e, const struct election_peer *p);
+
+/* That manager knows the M_Key. */
+void election_prove(struct election *e, uint64_t guid);
 
 /* A pass over everything has met who there is. */
 enum election_action election_decide(struct election *e, uint32_t pass);

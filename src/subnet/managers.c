@@ -233,6 +233,19 @@ void subnet_got_manager(struct subnet *s, const struct todo *t, int err,
 		refuse_stranger(s, p.guid, "ignored");
 }
 
+/* Whom switches call their master has set them. */
+static void prove_by_ports(struct subnet *s)
+{
+	struct election *e = &s->election;
+	const struct graph *g = &s->graph;
+
+	for (uint32_t i = 0; i < g->n_ports && e->has_key; i++)
+		for (unsigned k = 0; k < e->n_peers; k++)
+			if (g->port[i].sm_lid == e->peer[k].lid &&
+			    g->node[g->port[i].node].kind == GRAPH_SWITCH)
+				election_prove(e, e->peer[k].guid);
+}
+
 bool subnet_decide(struct subnet *s)
 {
 	struct mad_port_info me;
@@ -243,6 +256,7 @@ bool subnet_decide(struct subnet *s)
 	if (s->own_guid == 0 && mad_port_query(s->port, &me) == 0)
 		s->own_guid = me.port_guid;
 	s->election.guid = s->own_guid;
+	prove_by_ports(s);
 	if (s->full)
 		act(s, election_decide(&s->election, s->pass));
 	return subnet_is_master(s) && s->graph.self != GRAPH_NONE;
@@ -289,6 +303,8 @@ static void got_info(struct subnet *s, const struct mad_datagram *d)
 	bool ok = true;
 
 	smp_get(&m, &smp_sm_info_table, &i);
+	if (i.guid && be64_get(mad_smp(&m)->m_key) == s->opts.m_key)
+		election_prove(&s->election, i.guid);
 	if (m.header.method == MAD_SET) {
 		to_peer(&p, &i);
 		p.seen = s->pass;

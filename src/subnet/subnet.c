@@ -226,6 +226,7 @@ int subnet_create(struct reactor *r, struct mad_port *p,
 	err = copy_opts(s, o);
 	s->own_guid = me.port_guid;
 	s->election = (struct election){
+		.has_key = s->opts.m_key != 0,
 		.guid = me.port_guid,
 		.priority = s->opts.priority,
 		.state = ELECTION_DISCOVERING,

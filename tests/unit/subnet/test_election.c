@@ -154,6 +154,37 @@ static void strangers_are_nobody(void **state)
 	}
 }
 
+/* E3: what a better one says does not make us yield, but that it has the key
+ * does; a worse one is never yielded to. */
+static void who_has_no_key_is_not_yielded_to(void **state)
+{
+	static const struct {
+		uint8_t theirs, priority;
+		enum election_action action; /* once it is proven */
+	} rows[] = {
+		{ ELECTION_MASTER, 9, ELECTION_RESIGN },
+		{ ELECTION_STANDBY, 9, ELECTION_HAND_OVER },
+		{ ELECTION_MASTER, 1, ELECTION_NOTHING },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct election e = election(ELECTION_MASTER);
+		struct election_peer p =
+			peer(60, rows[i].priority, rows[i].theirs);
+
+		e.has_key = true;
+		/* More than are remembered, and none of them is it. */
+		for (uint64_t k = 0; k < 3 * ELECTION_PEERS; k++)
+			election_prove(&e, 100 + k);
+		assert_true(election_saw(&e, &p));
+		assert_int_equal(election_decide(&e, 1), ELECTION_NOTHING);
+		assert_int_equal(e.state, ELECTION_MASTER);
+		election_prove(&e, 60);
+		assert_int_equal(election_decide(&e, 1), rows[i].action);
+	}
+}
+
 static void silence_is_counted(void **state)
 {
 	struct election e = election(ELECTION_STANDBY);
@@ -176,6 +207,7 @@ int main(void)
 		cmocka_unit_test(decisions),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(strangers_are_nobody),
+		cmocka_unit_test(who_has_no_key_is_not_yielded_to),
 		cmocka_unit_test(silence_is_counted),
 	};
 

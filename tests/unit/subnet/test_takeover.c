@@ -12,6 +12,7 @@
 #define HOSTS 24u
 
 static struct sm_rig r;
+static uint64_t m_key; /* that all know; 0: none */
 
 static enum subnet_state state_of(unsigned i)
 {
@@ -42,6 +43,10 @@ static void begin(unsigned priority_a, unsigned priority_b)
 	sm_rig_init(&r, "clos:hosts=24,ports=2,radix=12");
 	r.sm[0].opts.priority = (uint8_t)priority_a;
 	r.sm[1].opts.priority = (uint8_t)priority_b;
+	for (unsigned i = 0; i < 2; i++) {
+		r.sm[i].opts.m_key = m_key;
+		r.sm[i].opts.m_key_protect = m_key ? 2 : 0;
+	}
 	sm_rig_start(&r, 0, "H00000:1");
 	assert_true(sm_rig_settle(&r, 0, 5000) >= 0);
 	for (unsigned i = 0; i < HOSTS; i++)
@@ -135,6 +140,20 @@ static void a_host_with_one_port_is_known_to_a_new_master(void **state)
 	sm_rig_fini(&r);
 }
 
+static int without_a_key(void **state)
+{
+	(void)state;
+	m_key = 0;
+	return 0;
+}
+
+static int with_a_key(void **state)
+{
+	(void)state;
+	m_key = 0x1234;
+	return 0;
+}
+
 /* The master hands over to a better one that appears. */
 static void a_better_one_is_handed_over_to(void **state)
 {
@@ -201,7 +220,11 @@ int main(void)
 		cmocka_unit_test(a_standby_takes_over),
 		cmocka_unit_test(a_host_with_one_port_is_known_to_a_new_master),
 		cmocka_unit_test(a_better_one_is_handed_over_to),
+		cmocka_unit_test_setup_teardown(a_better_one_is_handed_over_to,
+		                                with_a_key, without_a_key),
 		cmocka_unit_test(two_masters_become_one),
+		cmocka_unit_test_setup_teardown(two_masters_become_one,
+		                                with_a_key, without_a_key),
 		cmocka_unit_test(a_rogue_manager_is_refused),
 	};
 
