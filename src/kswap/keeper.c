@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #define LOOK_NS (50 * NS_PER_MS)
+#define RETRY_NS NS_PER_S
 #define GRACE_MS 1000
 
 static void over(struct keeper *k, int err)
@@ -69,9 +70,11 @@ static void start_spare(struct keeper *k)
 	struct err e = { 0 };
 	char words[sizeof(e.text)];
 
-	if (k->n_children == KEEPER_WORKERS || !start_worker(k, &e))
+	if (k->n_children == KEEPER_WORKERS || clock_now_ns() < k->retry_ns ||
+	    !start_worker(k, &e))
 		return;
-	k->n_children--; /* the next look tries again */
+	k->n_children--;
+	k->retry_ns = clock_now_ns() + RETRY_NS;
 	log_event(LOG_LEVEL_WARN, "no second worker", "error=%s",
 	          log_quote(words, sizeof(words), e.text));
 }
@@ -113,6 +116,7 @@ int keeper_start(struct keeper *k, struct err *e)
 	k->timer.fire = look;
 	k->down_ns = clock_now_ns();
 	k->n_children = 0;
+	k->retry_ns = 0;
 	k->watch = (struct watch){ .fd = k->device, .ready = gone };
 	err = watch_start(k->reactor, &k->watch);
 	if (!err)

@@ -45,6 +45,7 @@ struct keeper {
 	struct watch watch;
 	struct timer timer;
 	uint64_t down_ns;
+	uint64_t retry_ns; /* not before, a spare that could not be started */
 	bool over;
 };
 

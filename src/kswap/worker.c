@@ -35,6 +35,7 @@ struct worker {
 	struct source source[STORE_DONORS_MAX];
 	struct fuse_server *server;
 	bool is_spare; /* another one serves */
+	int spoiled;   /* as a spare: what a donor failed with */
 };
 
 /* -- donors ---------------------------------------------------------------- */
@@ -50,6 +51,10 @@ static void lose(struct worker *w, unsigned i, int err)
 
 	if (d->lost)
 		return;
+	if (w->is_spare) { /* the one that serves knows better */
+		w->spoiled = err;
+		return;
+	}
 	d->why = err;
 	__atomic_store_n(&d->lost, 1, __ATOMIC_RELEASE);
 }
@@ -73,7 +78,8 @@ static void donor_gone(void *ctx, int err)
 	struct worker *w = s->worker;
 
 	lose(w, s->index, err);
-	w->shared->donor[s->index].why = err;
+	if (!w->is_spare)
+		w->shared->donor[s->index].why = err;
 	log_event(LOG_LEVEL_WARN, "a donor is gone", "donor=%s error=\"%s\"",
 	          w->opts->donors[s->index], strerror(-err));
 	if (w->device)
@@ -125,7 +131,7 @@ static int open_donor(struct worker *w, unsigned i, struct block_device **out,
 	return err;
 }
 
-/* A spare does not call a donor lost that the one that serves may have. */
+/* A spare has all donors that the one that serves has, or is none. */
 static bool needs_all(const struct worker *w, struct block_device *donors[])
 {
 	for (unsigned i = 0; w->is_spare && i < w->opts->n_donors; i++)
@@ -265,7 +271,11 @@ static int get_ready(struct worker *w, struct err *e)
 	if (err)
 		return err;
 	shared_populate(w->shared);
-	return warm_up(w, e);
+	err = warm_up(w, e);
+	if (!err && w->spoiled)
+		err = err_set(e, w->spoiled, "a donor failed: %s",
+		              strerror(-w->spoiled));
+	return err;
 }
 
 /* What the one before knew of donors is so. */
@@ -318,6 +328,7 @@ static int begin(struct worker *w, struct err *e)
 	if (!shared_is_mine(w->opts->shared, true))
 		return err_set(e, -errno, "cannot wait for my turn: %s",
 		               strerror(errno));
+	w->is_spare = false;
 	w->shared->guard = guard;
 	return serve(w, e);
 }

@@ -44,6 +44,9 @@ try() { # until it succeeds, for a minute
 number() {
 	cw --json swap status | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | head -n 1
 }
+is_used() { # BYTES
+	[ "$(number used)" -gt "$1" ]
+}
 stands_by() { # and another serves
 	[ "$(number spare)" != 0 ]
 }
@@ -58,6 +61,16 @@ for name in beta gamma; do
 	try cw window cat $name/far --length 1 >/dev/null 2>&1 || exit 1
 done
 cw swap on --size 120M --donor beta/far,gamma/far || exit 1
+
+# A program with a limit, by version 2 of cgroups.
+mount -t cgroup2 cgroup /sys/fs/cgroup || exit 1
+pages_out() {
+	sed -n 's/^pswpout //p' /proc/vmstat
+}
+before=$(pages_out)
+cw run --local 16M --via swap -- "$tests/mem_check" 24 1 || exit 1
+[ $(($(pages_out) - before)) -gt 2000 ] || exit 1
+
 n=0
 while [ $n -lt "$cycles" ]; do
 	n=$((n + 1))
@@ -70,12 +83,23 @@ while [ $n -lt "$cycles" ]; do
 	cat /tmp/said
 	[ "$(sed 's/.*longest \([0-9]*\) ms/\1/' /tmp/said)" -lt "$stall_ms" ] || exit 1
 done
+
+# What memory would not hold stays.
+"$tests/mem_check" 120 60 &
+program=$!
+try is_used 30000000 || exit 1
+cw swap off 2>/tmp/said && exit 1
+cat /tmp/said
+grep -q 'memory would not hold what is away' /tmp/said || exit 1
+kill $program
+wait $program
 cw swap status
 grep pswp /proc/vmstat
 awk '/^allocstall/ { n += $2 } END { print n, "waits for memory"; exit n == 0 }' \
 	/proc/vmstat || exit 1
 [ "$(number workers)" = $((cycles + 1)) ] || exit 1
 ! dmesg | grep -E 'swap-device|page allocation failure|oom' || exit 1
+cw swap off || exit 1
 EOS
 } >"$work/run-it"
 "$root/tests/guest/mkinitrd.py" "$guest" "$work/initrd" \

@@ -41,6 +41,10 @@ kill_worker() {
 	wait_for 10 worker_is_not "$pid" || fail "no new worker"
 }
 
+spare_is_ready() {
+	[ "$(swap .spare)" != 0 ]
+}
+
 [ "$(metric size_bytes)" = $(((160 << 20) - 4096)) ] ||
 	fail "size: $(metric size_bytes)"
 [ "$(metric served)" = 1 ] || fail "not served"
@@ -59,9 +63,13 @@ done
 on alpha run --local 32M --via swap -- "$tests/mem_check" 72 5 2 &
 program=$!
 sleep 1
-for _ in 1 2 3; do
-	kill_worker
+wait_for 10 spare_is_ready || fail "no spare"
+spare=$(swap .spare)
+kill_worker
+[ "$(swap .worker)" = "$spare" ] || fail "the spare does not serve"
+for _ in 1 2; do # perhaps before another one is ready
 	sleep 0.3
+	kill_worker
 done
 end_node gamma KILL
 sleep 0.5
