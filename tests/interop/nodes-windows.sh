@@ -145,6 +145,14 @@ node alpha
 inside alpha ss -Hltn | says . && fail "something listens"
 refused 5 'cluster' alpha node add gamma "$(addresses beta)"
 
+# With a key it has peers, but these cannot answer it.
+end_node alpha TERM
+echo "cluster_key: $work/key" >>"$work/alpha.yaml"
+node alpha
+wait_for 10 peer_is alpha beta up || fail "$(on alpha node show beta)"
+refused 75 'where this node listens' alpha window cat beta/none --length 1
+refused 1 'listens nowhere' alpha doctor
+
 # doctor finds a key that others may read, and a start refuses it.
 chmod 644 "$work/key"
 refused 1 '0600|mode|read' beta doctor
