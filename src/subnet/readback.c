@@ -81,6 +81,6 @@ void subnet_believe(struct subnet *s, uint32_t node)
 
 	for (unsigned i = 1; w->lies && i <= n->n_ports; i++)
 		s->graph.port[n->first_port + i].isolated = false;
-	w->lies = w->doubted = false;
+	w->lies = w->doubted = w->own_lanes = false;
 	w->confirmed = 0;
 }

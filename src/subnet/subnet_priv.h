@@ -95,6 +95,7 @@ struct subnet_switch {
 	bool doubted; /* a block was not what had been confirmed */
 	uint32_t doubted_block;
 	bool lies;          /* twice: isolated */
+	bool own_lanes;     /* it has others than it was told, which was said */
 	uint32_t confirmed; /* blocks of its forwarding table */
 };
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LANES_SIZE 8u   /* bytes of an SL to VL table */
 #define SORT_MAX 65536u /* blocks; beyond, in the order of their numbers */
 
 static struct blocks *store_of(const struct subnet *s, unsigned kind)
@@ -144,6 +145,31 @@ uint32_t subnet_table_data(const struct subnet *s, const struct todo *t,
 	return position << 28 | t->arg % MCAST_BLOCKS_PER_POSITION;
 }
 
+/* The answer to a Set has what is in force then. */
+static void check_lanes(struct subnet *s, const struct todo *t,
+                        const struct mad *m)
+{
+	uint32_t node = s->graph.port[t->at].node;
+	const struct graph_node *n = &s->graph.node[node];
+	struct subnet_switch *w =
+		n->kind == GRAPH_SWITCH ? &s->sw[n->sw] : NULL;
+	uint8_t want[BLOCKS_SIZE] = { 0 };
+
+	subnet_table_data(s, t, want);
+	if (!memcmp(((const struct smp *)m)->data, want, LANES_SIZE) ||
+	    (w && w->own_lanes))
+		return;
+	if (w)
+		w->own_lanes = true;
+	subnet_say(
+		s, SUBNET_EVENT_FAULT,
+		"%s, port %u, keeps other lanes than it is told (SL to VL)%s",
+		n->desc, s->graph.port[t->at].number,
+		s->route.n_layers > 1
+			? "; routes that need lanes may stand still there"
+			: "");
+}
+
 void subnet_set_table(struct subnet *s, const struct todo *t, int err,
                       const struct mad *m)
 {
@@ -166,6 +192,8 @@ void subnet_set_table(struct subnet *s, const struct todo *t, int err,
 			blocks_sent(store, t->at, t->arg);
 		if (t->kind == SET_LFT)
 			subnet_check_lft(s, t->at, t->arg);
+		if (t->kind == SET_SL2VL)
+			check_lanes(s, t, m);
 		return;
 	}
 	if (!store || !s->sw[t->at].refuses)

@@ -119,6 +119,7 @@ static const struct {
 	{ "none", 0 },
 	{ "deaf", IBNET_FAULT_DEAF },
 	{ "lft-lies", IBNET_FAULT_LFT_LIES },
+	{ "own-lanes", IBNET_FAULT_OWN_LANES },
 	{ "no-lag", IBNET_FAULT_NO_LAG },
 	{ "lag-policy", IBNET_FAULT_LAG_POLICY },
 };

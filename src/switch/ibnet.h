@@ -134,6 +134,8 @@ enum ibnet_fault {
 	IBNET_FAULT_NO_LAG = 1u << 2, /* stock: knows none of our attributes */
 	IBNET_FAULT_LAG_POLICY = 1u << 3, /* a host whose administrator
 	                                   * switched aggregation off */
+	IBNET_FAULT_OWN_LANES = 1u << 4,  /* keeps its SL to VL tables, and
+	                                   * says so */
 };
 void ibnet_set_faults(struct ibnet_node *n, unsigned faults);
 

@@ -148,6 +148,8 @@ uint16_t sma_set_sl2vl(struct sma_call *c)
 
 	if (!p)
 		return MAD_STATUS_BAD_VALUE;
+	if (c->node->faults & IBNET_FAULT_OWN_LANES)
+		return sma_get_sl2vl(c);
 	smp_get(c->mad, &smp_sl2vl_table, &t);
 	p->tables.sl2vl = make_table(p->tables.sl2vl, n, sizeof(t.vl), &made);
 	if (!p->tables.sl2vl)

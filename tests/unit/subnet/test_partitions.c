@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Switches let a host's packets through only in its partitions, whatever the
- * host says of itself.  shows L19 */
+ * host says of itself; and what they do not take of a policy.  shows L19 */
 #include "../test.h"
 
 #include "sm_rig.h"
@@ -200,12 +200,31 @@ static void a_new_master_does_not_open_the_gates(void **state)
 	sm_rig_fini(&sm);
 }
 
+/* A switch that keeps its lanes, whatever the policy says, is named, and no
+ * other is. */
+static void a_switch_with_lanes_of_its_own_is_named(void **state)
+{
+	(void)state;
+	sm_rig_init(&sm, "clos:hosts=36,radix=12");
+	write_policy("sl2vl 1 1 1 1 1 1 1 1 0 0 0 0 0 0 0 0\n");
+	sm.sm[0].opts.policy_file = policy;
+	ibnet_set_faults(ibnet_node(sm.net, "S0000"), IBNET_FAULT_OWN_LANES);
+	sm_rig_start(&sm, 0, "H00000:1");
+	assert_true(sm_rig_settle(&sm, 0, 5000) >= 0);
+	sm_rig_run(&sm, 200);
+	assert_non_null(
+		sm_rig_event(&sm, 0, SUBNET_EVENT_FAULT, "S0000, port"));
+	assert_null(sm_rig_event(&sm, 0, SUBNET_EVENT_FAULT, "S0001, port"));
+	sm_rig_fini(&sm);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_reach_each_other_and_nobody_else_does),
 		cmocka_unit_test(switches_follow_the_policy),
 		cmocka_unit_test(a_new_master_does_not_open_the_gates),
+		cmocka_unit_test(a_switch_with_lanes_of_its_own_is_named),
 	};
 	int fd = mkstemp(policy), failed;
 
