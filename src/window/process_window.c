@@ -74,18 +74,29 @@ static int add_import(struct process *p, const char *node,
 	return 0;
 }
 
+static const char *why_refused(int err)
+{
+	switch (-err) {
+	case EACCES:
+		return "no such key, or not for this process";
+	case ENOENT:
+		return "no window of that name";
+	case ESTALE:
+		return "the key was revoked or has expired";
+	case EBUSY:
+		return "busy, or too many wrong keys";
+	case ETIMEDOUT:
+		return "no answer in time; it answers to where this node "
+		       "listens: see 'causeway doctor'";
+	default:
+		return strerror(-err);
+	}
+}
+
 static void refuse_window(struct process *p, enum bridge_type type,
                           const char *node, int err)
 {
-	process_fail(p, type, err, "node %s: %s", node,
-	             err == -EACCES   ? "no such key, or not for this process"
-	             : err == -ENOENT ? "no window of that name"
-	             : err == -ESTALE ? "the key was revoked or has expired"
-	             : err == -EBUSY  ? "busy, or too many wrong keys"
-	             : err == -ETIMEDOUT
-	                     ? "no answer in time; it answers to where this "
-	                       "node listens: see 'causeway doctor'"
-	                                 : strerror(-err));
+	process_fail(p, type, err, "node %s: %s", node, why_refused(err));
 }
 
 static void refuse_loan(struct process *p, const char *node, int err,
