@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,9 @@ void hostile_adopt(struct hostile *h, struct socket_world *w, int fd)
 	memset(h, 0, sizeof(*h));
 	h->world = w;
 	h->fd = fd;
+	/* What it sends in pieces is not held back until the last is confirmed.
+	 */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 }
 
 void hostile_dial(struct hostile *h, struct socket_world *w, unsigned net)
