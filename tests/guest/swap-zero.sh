@@ -68,7 +68,6 @@ before=$(pages_out)
 cw run --local 16M --via swap -- "$tests/mem_check" 24 1 || exit 1
 [ $(($(pages_out) - before)) -gt 2000 ] || exit 1
 
-before=$(pages_out)
 n=0
 while [ $n -lt "$cycles" ]; do
 	n=$((n + 1))
@@ -83,7 +82,6 @@ while [ $n -lt "$cycles" ]; do
 done
 cw swap status
 grep pswp /proc/vmstat
-[ $(($(pages_out) - before)) -gt 1000 ] || exit 1
 # Few cycles may go by without one.
 awk '/^allocstall/ { n += $2 } END { print n, "waits for memory"; exit n == 0 }' \
 	/proc/vmstat || [ "$cycles" -lt 20 ] || exit 1
